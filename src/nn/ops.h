@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "sap/core/tensor.h"
+#include "sap/nn/swin_options.h"
+
+// The one place where the network chooses between our kernels and plain ATen.
+namespace sap::nn::ops {
+
+// Attention inside windows; see ReferenceWindowAttention for shapes.
+Tensor WindowAttention(const Tensor& qkv_MNE, const Tensor& table_Th,
+                       const std::optional<Tensor>& region_WN, int64_t num_heads,
+                       double dropout_p, Kernels kernels);
+
+// Instance norm [+ residual], then LeakyReLU(slope); see ReferenceInstanceNormAct.
+Tensor InstanceNormAct(const Tensor& x_BCXYZ, const std::optional<Tensor>& residual_BCXYZ,
+                       double slope, Kernels kernels);
+
+}  // namespace sap::nn::ops
