@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+
+#include "sap/image/volume.h"
+
+namespace sap {
+
+struct ReadVolumeOptions {
+  bool allow_nan = false;  // otherwise NaN or infinite voxels are refused
+};
+
+// Reads .nii, .nii.gz, .mha, .nrrd (docs/formats.md has the rules) on the file's own grid, as
+// float32 [X, Y, Z]. Throws kInput or kGeometry naming the file by its last two path parts, the
+// value, the rule and the next step; never returns a guessed grid.
+Volume ReadVolume(const std::filesystem::path& path, const ReadVolumeOptions& options = {});
+
+// The same for label maps: int16 [X, Y, Z]; values that are not whole numbers of 0 to 32767 after
+// scaling are refused.
+Volume ReadLabels(const std::filesystem::path& path);
+
+// Only the grid, without reading voxels.
+Geometry ReadGeometry(const std::filesystem::path& path);
+
+// Writes with the tensor's dtype (uint8, int16, int32, float32), atomically, without any free
+// text of the source's header; sform and qform agree. .nii.gz is compressed at level 1.
+void WriteVolume(const std::filesystem::path& path, const Volume& volume);
+
+}  // namespace sap
