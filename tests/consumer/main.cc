@@ -2,25 +2,24 @@
 #include <cstdlib>
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
 #include "sap/core/error.h"
 #include "sap/core/provenance.h"
-#include "sap/nn/window.h"
+#include "sap/nn/swin_unetr.h"
 
-// Tokens cut into attention windows and put back are the tokens: touches headers, LibTorch and
-// both libraries of the installed package.
+// One forward pass of a small network: touches headers, LibTorch and both libraries of the
+// installed package.
 int main() {
   try {
-    const sap::nn::WindowGeometry geometry =
-        sap::nn::PlanWindows({.x = 8, .y = 9, .z = 10}, /*shifted=*/true);
-    const sap::nn::WindowMap map = sap::nn::BuildWindowMap(geometry, at::kCPU);
-    const at::Tensor tokens_BVE = at::arange(8 * 9 * 10 * 4, at::kFloat).view({1, 720, 4});
-    const at::Tensor windows_MNE =
-        sap::nn::PartitionWindows(tokens_BVE, at::zeros({4}, at::kFloat), map);
-    const at::Tensor back_BVE = sap::nn::ReverseWindows(windows_MNE, map);
-    SAP_CHECK(at::equal(back_BVE, tokens_BVE), "windows do not invert");
-    fmt::print("{}\n{} windows\n", sap::VersionText(), geometry.NumWindows());
+    const c10::InferenceMode no_gradients;
+    sap::nn::SwinUnetr network(sap::nn::SwinUnetrOptions{.in_channels = 2, .feature_size = 12});
+    network->eval();
+    const at::Tensor image_BCXYZ = at::zeros({1, 2, 64, 32, 32}, at::kFloat);
+    const at::Tensor logits_BKXYZ = network->forward(image_BCXYZ);
+    SAP_CHECK(logits_BKXYZ.isfinite().all().item<bool>(), "logits are not finite");
+    fmt::print("{}\nlogits {}\n", sap::VersionText(), sap::ShapeString(logits_BKXYZ));
   } catch (const sap::Error& error) {
     fmt::print(stderr, "{}\n", error.what());
     return sap::ExitCode(error.kind());
