@@ -24,19 +24,18 @@ list_files() {
   if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
     git ls-files -z -- '*.h' '*.cc'
   else
-    find include src apps tests -name '*.h' -print0 -o -name '*.cc' -print0
+    find . -path ./build -prune -o '(' -name '*.h' -o -name '*.cc' ')' -print0
   fi
 }
 
-if ((check)); then
-  # clang-format names each place on stderr; one line a file is enough here.
-  unformatted=$(list_files | xargs -0 -r -n 16 -P "$(nproc)" \
-    "$formatter" --dry-run -Werror --ferror-limit=1 2>&1 |
-    grep -oE '^[^ :]+:[0-9]+:[0-9]+: error' | cut -d: -f1,2 | sort -u || true)
-  [[ -z "$unformatted" ]] ||
-    die "not formatted (first place of each file):"$'\n'"$unformatted" \
-      "files are formatted as .clang-format says" "run scripts/format.sh"
-  say "all files formatted"
-else
+if ! ((check)); then
   list_files | xargs -0 -r -n 16 -P "$(nproc)" "$formatter" -i
+elif ! report=$(list_files | xargs -0 -r -n 16 -P "$(nproc)" \
+  "$formatter" --dry-run -Werror --ferror-limit=1 2>&1); then
+  # Without its first place in each file the report would run to thousands of lines.
+  places=$(grep -oE '^[^ :]+:[0-9]+:[0-9]+: error' <<<"$report" | cut -d: -f1,2 | sort -u || true)
+  die "not formatted (first place of each file):"$'\n'"${places:-$report}" \
+    "files are formatted as .clang-format says" "run scripts/format.sh"
+else
+  say "all files formatted"
 fi
