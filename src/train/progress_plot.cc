@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "progress_plot.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include <map>
+#include <sstream>
+
+#include <nlohmann/json.hpp>
+#include <spawn.h>
+
+#include "sap/core/error.h"
+
+extern char** environ;
+
+namespace sap::train {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kScript = R"(set terminal pngcairo size 1000,900 font 'Sans,11' enhanced
+set output 'progress.png'
+set datafile missing '-'
+set datafile separator tab
+set grid lc rgb '#dddddd'
+set tics nomirror
+set border 3
+set key outside right top
+set lmargin 11
+set rmargin 16
+set multiplot layout 3,1
+set ylabel 'loss'
+set y2label ''
+plot 'progress.tsv' using 1:2 with lines lw 2 lc rgb '#0072b2' title 'training'
+set ylabel 'validation score'
+set yrange [0:1]
+plot 'progress.tsv' using 1:3 with linespoints lw 2 pt 7 ps 0.6 lc rgb '#d55e00' title 'score'
+set autoscale y
+set ylabel 'learning rate x'
+set xlabel 'epoch'
+set y2label 'seconds per epoch'
+set y2tics
+plot 'progress.tsv' using 1:4 with lines lw 2 lc rgb '#009e73' title 'rate factor', \
+     'progress.tsv' using 1:5 axes x1y2 with lines lw 1 lc rgb '#999999' title 'seconds'
+unset multiplot
+)";
+
+std::string Cell(const json& entry, const char* key) {
+  return entry.contains(key) && entry[key].is_number() ? entry[key].dump() : "-";
+}
+
+std::string TableFrom(const fs::path& metrics) {
+  std::map<int64_t, std::pair<json, json>> by_epoch;  // epoch line, validation line
+  std::istringstream lines(ReadFile(metrics));
+  for (std::string line; std::getline(lines, line);) {
+    const json entry = json::parse(line, nullptr, false);
+    if (!entry.is_object()) continue;
+    if (entry.value("kind", "") == "epoch") by_epoch[entry["epoch"]].first = entry;
+    if (entry.value("kind", "") == "validation") by_epoch[entry["epoch"]].second = entry;
+  }
+  std::string text = "epoch\tloss\tscore\trate_factor\tepoch_s\n";
+  for (const auto& [epoch, both] : by_epoch) {
+    text += fmt::format("{}\t{}\t{}\t{}\t{}\n",
+                        epoch,
+                        Cell(both.first, "loss"),
+                        Cell(both.second, "score"),
+                        Cell(both.first, "rate_factor"),
+                        Cell(both.first, "epoch_s"));
+  }
+  return text;
+}
+
+// Runs gnuplot in `folder` without a shell; its chatter goes nowhere.
+bool RunGnuplot(const fs::path& folder) {
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
+  posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+  std::string program = "gnuplot";
+  std::string script = "progress.gp";
+  char* arguments[] = {program.data(), script.data(), nullptr};
+  pid_t child = 0;
+  const int code = posix_spawnp(&child, "gnuplot", &actions, nullptr, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (code != 0) return false;
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+}  // namespace
+
+bool DrawProgressPlot(const RunFiles& files) {
+  if (!fs::exists(files.Metrics())) return true;
+  WriteFileAtomically(files.root / "progress.tsv", TableFrom(files.Metrics()));
+  WriteFileAtomically(files.root / "progress.gp", std::string_view(kScript));
+  return RunGnuplot(files.root);
+}
+
+}  // namespace sap::train
