@@ -30,7 +30,11 @@ if grep -rnF "$PWD/" "$work/prefix/lib/cmake" "$work/prefix/include"; then
     "an installed package stands alone" "look at cmake/SapInstall.cmake and its targets"
 fi
 cmake -S tests/consumer -B "$work/build" -G Ninja -DCMAKE_PREFIX_PATH="$work/prefix" \
-  -DCMAKE_BUILD_TYPE=Release
+  -DCMAKE_BUILD_TYPE=Release >"$work/configure.log" 2>&1 || {
+  cat "$work/configure.log" >&2
+  die "tests/consumer does not configure (above)" "find_package(sap) works on an install" \
+    "look at cmake/sapConfig.cmake.in"
+}
 cmake --build "$work/build" --parallel "$(default_jobs)"
 "$work/build/consumer"
 say "the installed package builds and runs a project of its own"
