@@ -33,7 +33,7 @@ struct LoaderOptions {
 
 struct Batch {
   Tensor image_BCXYZ;  // float32, CPU
-  Tensor label_B1XYZ;  // uint8 classes
+  Tensor label_B1XYZ;  // uint8 classes; undefined without labels
   std::vector<std::string> case_ids;
   EpochPlan requests;        // what the patches are
   int64_t first_sample = 0;  // position of the batch's first patch in the plan
@@ -43,7 +43,7 @@ struct Batch {
 // last batch may be smaller.
 class Loader {
  public:
-  // roi: patch edges; augment: none leaves patches as stored; start_batch: where to resume.
+  // augment: none leaves patches as stored; start_batch: where to resume.
   struct Epoch {
     EpochPlan plan;
     XyzInt patch_size_vox;
@@ -51,6 +51,7 @@ class Loader {
     uint64_t seed = 0;
     uint64_t epoch = 0;
     int64_t start_batch = 0;
+    bool with_labels = true;
   };
   Loader(std::shared_ptr<const VolumeStore> store, Epoch epoch, const LoaderOptions& options);
   Loader(const Loader&) = delete;

@@ -104,10 +104,15 @@ class VolumeStore {
 
   int64_t CountLabel(std::size_t case_idx, const Box& box_vox) const;  // class > 0 inside the box
   int64_t CountBody(std::size_t case_idx, const Box& box_vox) const;
-  // patch_index.h's BackgroundWindows of this case, remembered.
-  const std::vector<Box>& BackgroundWindows(std::size_t case_idx, const XyzInt& size_vox) const;
+  // patch_index.h's BackgroundWindows of this case, and of those only the windows with at least
+  // min_body_frac of size_vox inside the body; remembered.
+  const std::vector<Box>& BackgroundWindows(std::size_t case_idx,
+                                            const XyzInt& size_vox,
+                                            double min_body_frac) const;
 
  private:
+  const StoreFile& File(std::size_t case_idx) const;
+
   std::vector<std::unique_ptr<StoreFile>> files_;
   Cohort cohort_;
   mutable std::mutex windows_mutex_;

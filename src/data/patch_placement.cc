@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "data/patch_placement.h"
+
+#include <algorithm>
+
+namespace sap::data {
+
+XyzInt CropInside(const Box& patch,
+                  const XyzInt& size_vox,
+                  const std::optional<XyzInt>& kept,
+                  Rng& rng) {
+  XyzInt begin;
+  for (std::size_t a = 0; a < 3; ++a) {
+    int64_t low = patch.begin_vox[a];
+    int64_t high = std::max(low, patch.end_vox[a] - size_vox[a]);
+    if (kept) {
+      low = std::max(low, (*kept)[a] - size_vox[a] + 1);
+      high = std::min(high, (*kept)[a]);
+    }
+    begin[a] = rng.UniformInt(low, high + 1);
+  }
+  return begin;
+}
+
+XyzInt PatchAround(const XyzInt& centre_vox,
+                   const XyzInt& size_vox,
+                   const XyzInt& volume_size_vox,
+                   double jitter_frac,
+                   Rng& rng) {
+  XyzInt begin;
+  for (std::size_t a = 0; a < 3; ++a) {
+    const auto reach = static_cast<int64_t>(static_cast<double>(size_vox[a]) * jitter_frac);
+    const int64_t jitter = rng.UniformInt(-reach, reach + 1);
+    const int64_t last = std::max<int64_t>(0, volume_size_vox[a] - size_vox[a]);
+    begin[a] = std::clamp<int64_t>(centre_vox[a] - size_vox[a] / 2 + jitter, 0, last);
+  }
+  return begin;
+}
+
+}  // namespace sap::data

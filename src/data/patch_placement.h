@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+
+#include "sap/core/axes.h"
+#include "sap/core/rng.h"
+
+namespace sap::data {
+
+inline Box PatchBox(const XyzInt& begin_vox, const XyzInt& size_vox) {
+  return {begin_vox,
+          {begin_vox.x + size_vox.x, begin_vox.y + size_vox.y, begin_vox.z + size_vox.z}};
+}
+
+// Begin of a random crop of size_vox inside `patch`; when `kept` is given (a voxel of the patch),
+// the crop holds it. A patch smaller than the crop is padded at its end.
+XyzInt CropInside(const Box& patch,
+                  const XyzInt& size_vox,
+                  const std::optional<XyzInt>& kept,
+                  Rng& rng);
+
+// Begin of a patch centred on a voxel, moved by up to jitter_frac of its size on each axis (less
+// than a half, so that the voxel stays inside), shifted into the volume.
+XyzInt PatchAround(const XyzInt& centre_vox,
+                   const XyzInt& size_vox,
+                   const XyzInt& volume_size_vox,
+                   double jitter_frac,
+                   Rng& rng);
+
+}  // namespace sap::data
