@@ -3,7 +3,8 @@
 # targets without the CUDA toolkit that Torch's own package file asks for.
 #
 #   LibTorch_ROOT   folder that holds torch/ (a wheel) or lib/ and include/ (a LibTorch folder);
-#                   default: the newest folder that scripts/setup.sh unpacked
+#                   default: what scripts/setup.sh unpacked for the first version of
+#                   scripts/libtorch.lock
 #   Result          LibTorch::torch (CPU), LibTorch::cuda where SAP_CUDA is on; LibTorch_VERSION
 #
 # The include folder is filtered: the wheel also carries headers of fmt and protobuf that would
@@ -16,8 +17,11 @@ endif()
 if(NOT LibTorch_ROOT AND DEFINED ENV{LibTorch_ROOT})
   set(LibTorch_ROOT "$ENV{LibTorch_ROOT}")
 endif()
-if(NOT LibTorch_ROOT)
-  set(LibTorch_ROOT "${_sap_cache}/libtorch-2.11.0")
+if(NOT LibTorch_ROOT AND EXISTS "${CMAKE_CURRENT_LIST_DIR}/../scripts/libtorch.lock")
+  file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/../scripts/libtorch.lock" _sap_lock REGEX "^[0-9]")
+  list(GET _sap_lock 0 _sap_first)
+  string(REGEX MATCH "^[0-9.]+" _sap_default "${_sap_first}")
+  set(LibTorch_ROOT "${_sap_cache}/libtorch-${_sap_default}")
 endif()
 
 find_path(LibTorch_INCLUDE_DIR ATen/ATen.h

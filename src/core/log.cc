@@ -5,6 +5,7 @@
 #include <memory>
 
 #include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -15,15 +16,25 @@ namespace {
 
 constexpr const char* kPattern = "%Y-%m-%d %H:%M:%S %^%l%$ %v";
 
+using SinkList = spdlog::sinks::dist_sink_mt;  // may grow and shrink while threads log
+
+const std::shared_ptr<SinkList>& Sinks() {
+  static const std::shared_ptr<SinkList> sinks = [] {
+    auto list = std::make_shared<SinkList>();
+    list->add_sink(std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+    list->set_pattern(kPattern);
+    return list;
+  }();
+  return sinks;
+}
+
 spdlog::logger& Logger() {
-  static const std::shared_ptr<spdlog::logger> logger = [] {
-    auto made = std::make_shared<spdlog::logger>(
-        "sap", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
-    made->set_pattern(kPattern);
-    made->flush_on(spdlog::level::info);
+  static spdlog::logger logger = [] {
+    spdlog::logger made("sap", Sinks());
+    made.flush_on(spdlog::level::info);
     return made;
   }();
-  return *logger;
+  return logger;
 }
 
 spdlog::level::level_enum SpdlogLevel(Level level) {
@@ -50,17 +61,25 @@ void SetLevel(Level level) {
   Logger().set_level(SpdlogLevel(level));
 }
 
-void AddFile(const std::filesystem::path& path) {
+struct FileScope::Sink {
+  std::shared_ptr<spdlog::sinks::basic_file_sink_mt> file;
+};
+
+FileScope::FileScope(const std::filesystem::path& path) : sink_(std::make_unique<Sink>()) {
   try {
-    auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path.string());
-    sink->set_pattern("%Y-%m-%d %H:%M:%S %l %v");
-    Logger().sinks().push_back(std::move(sink));
+    sink_->file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path.string());
   } catch (const spdlog::spdlog_ex& error) {
     Fail(ErrorKind::kIo,
          "{}: cannot open the log file: {}; check permission and space",
          path.filename().string(),
          error.what());
   }
+  sink_->file->set_pattern("%Y-%m-%d %H:%M:%S %l %v");
+  Sinks()->add_sink(sink_->file);
+}
+
+FileScope::~FileScope() {
+  Sinks()->remove_sink(sink_->file);
 }
 
 void Write(Level level, std::string_view text) {

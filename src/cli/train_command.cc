@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+
+#include <nlohmann/json.hpp>
+
+#include "authors_config.h"
+#include "sap/cli/app.h"
+#include "sap/cli/commands.h"
+#include "train_run.h"
+
+namespace sap::cli {
+namespace {
+
+int Train(TrainConfig& config, const AppContext& context) {
+  FinishTrainConfig(config);
+  if (context.dry_run) {
+    std::fputs(DescribeRun(config).c_str(), stdout);
+    return 0;
+  }
+  const train::TrainOutcome outcome = RunTraining(config);
+  const train::RunFiles files = RunFilesOf(config);
+  const bool finished = outcome == train::TrainOutcome::kFinished;
+  if (context.json) {
+    const nlohmann::json facts = {{"run", files.root.string()}, {"finished", finished}};
+    std::printf("%s\n", facts.dump().c_str());
+  } else if (finished) {
+    std::printf("%s\n", files.Final().c_str());
+  }
+  return finished ? 0 : kExitStoppedOnRequest;
+}
+
+}  // namespace
+
+int TrainMain(int argc, char** argv) {
+  TrainConfig config;
+  OptionTable table(config);
+  const AppInfo info = {
+      .name = "sap-train",
+      .summary =
+          "trains one Swin UNETR: the skeleton's regions, or lesions from random, SSL or "
+          "SAP weights",
+      .example =
+          "sap-train --config configs/lesion_sap.yaml --set fold=1\n"
+          "sap-train --set task=skeleton --set data.path=cohort --set name=skeleton"};
+  return RunApp(
+      argc,
+      argv,
+      info,
+      table,
+      [&](const AppContext& context) { return Train(config, context); },
+      [&](ConfigNode& node) {
+        auto notices = TranslateAuthorsFinetune(node);
+        ApplyTaskDefaults(node, config);
+        return notices;
+      });
+}
+
+}  // namespace sap::cli

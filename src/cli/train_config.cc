@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train_config.h"
+
+#include "sap/core/error.h"
+
+namespace sap::cli {
+
+void ApplyTaskDefaults(const ConfigNode& config, TrainConfig& options) {
+  const ConfigNode* task = config.Find("task");
+  if (task == nullptr || task->scalar != EnumName(TaskKind::kSkeleton)) return;
+  options.data.label = "skeleton";
+  options.data.labels.scheme = data::LabelScheme::kSkeleton;
+  options.split.tuning_fold.reset();
+  options.segmentation.sampling = train::Sampling::kRegions;
+  options.segmentation.validation = train::ValidationMode::kVolumes;
+}
+
+void FinishTrainConfig(TrainConfig& options) {
+  options.segmentation.instances.patch_size_vox = options.roi_size;
+  options.segmentation.regions.patch_size_vox = options.roi_size;
+  options.segmentation.window.window_vox = options.roi_size;
+  SAP_REQUIRE(ErrorKind::kOption,
+              !options.data.path.empty(),
+              "data.path: missing; name the cohort folder in the config or say --set "
+              "data.path=FOLDER");
+  SAP_REQUIRE(ErrorKind::kOption,
+              !options.name.empty() && options.name.find("..") == std::string::npos,
+              "name: '{}' is not a folder name below output_dir",
+              options.name);
+  SAP_REQUIRE(ErrorKind::kOption,
+              options.train_cases.empty() || !options.fold,
+              "train_cases and fold are both set; the cases of a run come from one of them");
+  SAP_REQUIRE(ErrorKind::kOption,
+              options.init.mode == transfer::InitMode::kRandom || !options.init.path.empty(),
+              "init.path: missing; init.mode: {} needs the pretrained weights",
+              EnumName(options.init.mode));
+  if (options.store.cache_dir.empty()) options.store.cache_dir = options.output_dir + "/cache";
+}
+
+std::string RunIdentity(TrainConfig options) {
+  const TrainConfig defaults;
+  options.resume = defaults.resume;
+  options.num_threads = defaults.num_threads;
+  options.segmentation.loader.num_workers = defaults.segmentation.loader.num_workers;
+  options.segmentation.loader.prefetch_batches = defaults.segmentation.loader.prefetch_batches;
+  return OptionTable(options).Yaml();
+}
+
+}  // namespace sap::cli
