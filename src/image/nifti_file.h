@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+
+#include "image/voxel_stream.h"
+#include "sap/image/volume.h"
+
+namespace sap {
+
+// NIfTI-1 and NIfTI-2 in one file, plain or gzip. Rules: docs/formats.md.
+Volume ReadNifti(const std::filesystem::path& path, VoxelTarget target);
+Geometry ReadNiftiGeometry(const std::filesystem::path& path);
+
+// NIfTI-1; gzip at level 1 when the name ends in .gz.
+void WriteNifti(const std::filesystem::path& path, const Volume& volume);
+
+}  // namespace sap

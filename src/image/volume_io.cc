@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sap/image/volume_io.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cctype>
+#include <cmath>
+#include <string>
+
+#include <ATen/ATen.h>
+
+#include "image/byte_source.h"
+#include "image/itk_file.h"
+#include "image/nifti_file.h"
+#include "sap/core/error.h"
+#include "sap/core/parallel.h"
+
+namespace sap {
+namespace {
+
+enum class Format { kNifti, kItk };
+
+Format FormatOf(const std::filesystem::path& path) {
+  const std::string file = path.filename().string();
+  if (file.ends_with(".nii") || file.ends_with(".nii.gz")) return Format::kNifti;
+  if (file.ends_with(".mha") || file.ends_with(".nrrd")) return Format::kItk;
+  Fail(ErrorKind::kInput,
+       "{}: the name must end in .nii, .nii.gz, .mha or .nrrd; convert other formats first",
+       ShortName(path));
+}
+
+void RequireFinite(const Volume& volume, const std::string& name) {
+  const Tensor& data_XYZ = volume.data();
+  const float* values = data_XYZ.data_ptr<float>();
+  std::atomic<int64_t> first{data_XYZ.numel()};
+  std::atomic<int64_t> count{0};
+  ParallelFor(data_XYZ.numel(), int64_t{1} << 20, [&](int64_t begin, int64_t end) {
+    int64_t found = 0;
+    for (int64_t i = begin; i < end; ++i) {
+      if (std::isfinite(values[i])) continue;
+      int64_t known = first;
+      while (i < known && !first.compare_exchange_weak(known, i)) continue;
+      ++found;
+    }
+    count += found;
+  });
+  if (count == 0) return;
+  const XyzInt& size_vox = volume.geometry().size_vox;
+  const int64_t at = first;
+  Fail(ErrorKind::kInput,
+       "{}: {} voxels are NaN or infinite, the first is ({}, {}, {}); replace them by the "
+       "background value",
+       name,
+       count.load(),
+       at / (size_vox.y * size_vox.z),
+       at / size_vox.z % size_vox.y,
+       at % size_vox.z);
+}
+
+void RequireFile(const std::filesystem::path& path) {
+  std::error_code code;
+  SAP_REQUIRE(ErrorKind::kIo,
+              std::filesystem::is_regular_file(path, code),
+              "{}: there is no such file; check the path",
+              ShortName(path));
+}
+
+Volume Read(const std::filesystem::path& path, VoxelTarget target) {
+  const Format format = FormatOf(path);
+  RequireFile(path);
+  return format == Format::kNifti ? ReadNifti(path, target) : ReadThroughItk(path, target);
+}
+
+}  // namespace
+
+Volume ReadVolume(const std::filesystem::path& path, const ReadVolumeOptions& options) {
+  Volume volume = Read(path, VoxelTarget::kIntensity);
+  if (!options.allow_nan) RequireFinite(volume, ShortName(path));
+  return volume;
+}
+
+Volume ReadLabels(const std::filesystem::path& path) {
+  return Read(path, VoxelTarget::kLabels);
+}
+
+Geometry ReadGeometry(const std::filesystem::path& path) {
+  const Format format = FormatOf(path);
+  RequireFile(path);
+  return format == Format::kNifti ? ReadNiftiGeometry(path) : ReadGeometryThroughItk(path);
+}
+
+void WriteVolume(const std::filesystem::path& path, const Volume& volume) {
+  const at::ScalarType dtype = volume.data().scalar_type();
+  SAP_CHECK(dtype == at::kByte || dtype == at::kShort || dtype == at::kInt || dtype == at::kFloat,
+            "{} is not a voxel type to write",
+            ShapeString(volume.data()));
+  if (FormatOf(path) == Format::kNifti) {
+    WriteNifti(path, volume);
+  } else {
+    WriteThroughItk(path, volume);
+  }
+}
+
+}  // namespace sap
