@@ -143,10 +143,10 @@ CaseLesions EvaluateCase(const CaseInput& input, double threshold, const MatchOp
   for (const ReferenceLesion& lesion : result.match.lesions) {
     if (!lesion.ignored) dice_sum += lesion.UnionDice();
   }
-  const bool has_lesions = result.all.lesions > 0;
-  result.mean_dice = has_lesions ? dice_sum / AsDouble(result.all.lesions) : kNaN;
-  result.mean_dice_penalised =
-      has_lesions ? dice_sum / AsDouble(result.all.lesions + result.all.false_positives) : kNaN;
+  const int64_t lesions = result.all.lesions;
+  const int64_t scored = lesions + result.all.false_positives;
+  result.mean_dice = lesions > 0 ? dice_sum / AsDouble(lesions) : kNaN;
+  result.mean_dice_penalised = scored > 0 ? dice_sum / AsDouble(scored) : kNaN;
   return result;
 }
 
