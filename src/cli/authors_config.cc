@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "authors_config.h"
+#include "cli/authors_config.h"
 
 #include <algorithm>
 #include <map>

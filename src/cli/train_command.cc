@@ -3,10 +3,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "authors_config.h"
+#include "cli/authors_config.h"
+#include "cli/train_run.h"
 #include "sap/cli/app.h"
 #include "sap/cli/commands.h"
-#include "train_run.h"
 
 namespace sap::cli {
 namespace {

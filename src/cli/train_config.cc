@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "train_config.h"
+#include "cli/train_config.h"
 
 #include "sap/core/error.h"
 

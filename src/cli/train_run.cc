@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "train_run.h"
+#include "cli/train_run.h"
 
 #include <algorithm>
 
@@ -7,6 +7,7 @@
 #include <ATen/Functions.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/model_from_weights.h"
 #include "sap/core/error.h"
 #include "sap/core/log.h"
 #include "sap/core/parallel.h"
@@ -95,16 +96,6 @@ train::CaseSets ChooseCases(const TrainConfig& config, const PreparedRun& run) {
     sets.train = AllCases(run.cohort, sets.validation);
   }
   return sets;
-}
-
-c10::Device ChooseDevice(DeviceKind kind) {
-  const bool has_cuda = at::globalContext().hasCUDA();
-  SAP_REQUIRE(ErrorKind::kOption,
-              kind != DeviceKind::kCuda || has_cuda,
-              "device: cuda, but this {}; use device: auto or cpu",
-              Provenance()["cuda_build"] ? "machine has no usable GPU"
-                                         : "build is without CUDA (scripts/setup.sh --cuda)");
-  return has_cuda && kind != DeviceKind::kCpu ? c10::Device(c10::kCUDA, 0) : c10::Device(c10::kCPU);
 }
 
 nn::SwinUnetrOptions ModelOptions(const TrainConfig& config, const PreparedRun& run) {
@@ -213,7 +204,7 @@ PreparedRun PrepareRun(const TrainConfig& config) {
 
 train::TrainOutcome RunTraining(const TrainConfig& config) {
   SetNumThreads(config.num_threads);
-  const c10::Device device = ChooseDevice(config.device);
+  const c10::Device device = DeviceFromName(EnumName(config.device));
   const train::RunFiles files = RunFilesOf(config);
   train::RunDir run_dir(files.root, RunIdentity(config), config.resume);
   if (run_dir.status() == train::RunDir::Status::kFinished) {
@@ -253,7 +244,7 @@ std::string DescribeRun(const TrainConfig& config) {
   int64_t num_parameters = 0;
   for (const auto& parameter : model->parameters()) num_parameters += parameter.numel();
   train::SegmentationTask task(
-      model, run.store, run.cases, config.segmentation, ChooseDevice(config.device));
+      model, run.store, run.cases, config.segmentation, DeviceFromName(EnumName(config.device)));
   std::string text;
   if (run.split) text += data::BalanceTable(*run.split, run.burden).Markdown() + "\n";
   text += fmt::format(

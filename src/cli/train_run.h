@@ -3,8 +3,8 @@
 
 #include <memory>
 
+#include "cli/train_config.h"
 #include "sap/train/trainer.h"
-#include "train_config.h"
 
 namespace sap::cli {
 

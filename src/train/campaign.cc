@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sap/train/campaign.h"
 
-#include <fmt/format.h>
-
-#include <nlohmann/json.hpp>
 #include <sstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace sap::train {
 
-std::string CampaignCell::Method() const { return fmt::format("{}_seed{}", init, seed); }
-std::string CampaignCell::Name() const { return fmt::format("{}/fold_{}", Method(), fold); }
+std::string CampaignCell::Method() const {
+  return fmt::format("{}_seed{}", init, seed);
+}
+std::string CampaignCell::Name() const {
+  return fmt::format("{}/fold_{}", Method(), fold);
+}
 
 std::vector<CampaignCell> CampaignCells(const std::vector<int>& folds,
                                         const std::vector<std::string>& inits,
@@ -48,10 +52,14 @@ CellStatus ReadCellStatus(const CampaignCell& cell,
 
 std::string StateWord(CellState state) {
   switch (state) {
-    case CellState::kMissing: return "missing";
-    case CellState::kStarted: return "started";
-    case CellState::kTrained: return "trained";
-    case CellState::kPredicted: return "done";
+    case CellState::kMissing:
+      return "missing";
+    case CellState::kStarted:
+      return "started";
+    case CellState::kTrained:
+      return "trained";
+    case CellState::kPredicted:
+      return "done";
   }
   return "?";
 }

@@ -36,6 +36,24 @@ std::string Print(const std::string& value);
 
 std::string Found(const ConfigNode& node);  // what stands there, for messages
 
+// Values of values: each template must see the others, whatever their order below.
+template <typename T>
+Fault Read(const ConfigNode& node, std::optional<T>& value);
+template <typename T>
+Fault Read(const ConfigNode& node, std::vector<T>& value);
+template <typename T>
+Fault Read(const ConfigNode& node, Xyz<T>& value);
+template <typename T>
+Fault Read(const ConfigNode& node, std::map<std::string, T>& value);
+template <typename T>
+std::string Print(const std::optional<T>& value);
+template <typename T>
+std::string Print(const std::vector<T>& value);
+template <typename T>
+std::string Print(const Xyz<T>& value);
+template <typename T>
+std::string Print(const std::map<std::string, T>& value);
+
 template <NamedEnum E>
 std::string OneOf() {
   return fmt::format("one of {}", fmt::join(EnumWords<E>(), ", "));

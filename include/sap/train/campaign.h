@@ -32,7 +32,7 @@ enum class CellState { kMissing, kStarted, kTrained, kPredicted };
 struct CellStatus {
   CampaignCell cell;
   CellState state = CellState::kMissing;
-  int64_t step = 0;   // of the newest line of metrics.jsonl
+  int64_t step = 0;  // of the newest line of metrics.jsonl
   int64_t epoch = 0;
   double loss = 0;
   std::optional<double> score;
