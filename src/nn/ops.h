@@ -11,12 +11,24 @@
 namespace sap::nn::ops {
 
 // Attention inside windows; see ReferenceWindowAttention for shapes.
-Tensor WindowAttention(const Tensor& qkv_MNE, const Tensor& table_Th,
-                       const std::optional<Tensor>& region_WN, int64_t num_heads,
-                       double dropout_p, Kernels kernels);
+Tensor WindowAttention(const Tensor& qkv_MNE,
+                       const Tensor& table_Th,
+                       const std::optional<Tensor>& region_WN,
+                       int64_t num_heads,
+                       double dropout_p,
+                       Kernels kernels);
 
 // Instance norm [+ residual], then LeakyReLU(slope); see ReferenceInstanceNormAct.
-Tensor InstanceNormAct(const Tensor& x_BCXYZ, const std::optional<Tensor>& residual_BCXYZ,
-                       double slope, Kernels kernels);
+Tensor InstanceNormAct(const Tensor& x_BCXYZ,
+                       const std::optional<Tensor>& residual_BCXYZ,
+                       double slope,
+                       Kernels kernels);
+
+// Convolution of x, or of cat({x, second}, 1), without bias: weight [O, I, k, k, k], k odd, zero
+// padding k / 2. Takes part in autocast as ATen's convolution does.
+Tensor Convolution(const Tensor& x_BCXYZ,
+                   const std::optional<Tensor>& second_BCXYZ,
+                   const Tensor& weight_OIkkk,
+                   Kernels kernels);
 
 }  // namespace sap::nn::ops

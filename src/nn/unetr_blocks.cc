@@ -44,14 +44,18 @@ UnetResBlockImpl::UnetResBlockImpl(int64_t in_channels, int64_t out_channels, Ke
   }
 }
 
-Tensor UnetResBlockImpl::forward(const Tensor& x_BCXYZ) {
+Tensor UnetResBlockImpl::forward(const Tensor& x_BCXYZ, const std::optional<Tensor>& second_BCXYZ) {
   const auto norm_act = [this](const Tensor& x, const std::optional<Tensor>& add, double slope) {
     return ops::InstanceNormAct(x, add, slope, kernels_);
   };
-  const Tensor hidden = norm_act(conv1_->forward(x_BCXYZ), std::nullopt, kLeakySlope);
+  const auto from_input = [&](const Conv3dHolder& conv) {
+    return ops::Convolution(x_BCXYZ, second_BCXYZ, conv->weight(), kernels_);
+  };
+  const Tensor hidden = norm_act(from_input(conv1_), std::nullopt, kLeakySlope);
   const Tensor residual =
-      conv3_.is_empty() ? x_BCXYZ : norm_act(conv3_->forward(x_BCXYZ), std::nullopt, kNoActivation);
-  return norm_act(conv2_->forward(hidden), residual, kLeakySlope);
+      conv3_.is_empty() ? x_BCXYZ : norm_act(from_input(conv3_), std::nullopt, kNoActivation);
+  const Tensor out = ops::Convolution(hidden, std::nullopt, conv2_->weight(), kernels_);
+  return norm_act(out, residual, kLeakySlope);
 }
 
 UnetrBasicBlockImpl::UnetrBasicBlockImpl(int64_t in_channels,
@@ -70,7 +74,7 @@ UnetrUpBlockImpl::UnetrUpBlockImpl(int64_t in_channels, int64_t out_channels, Ke
 }
 
 Tensor UnetrUpBlockImpl::forward(const Tensor& x_BCXYZ, const Tensor& skip_BCXYZ) {
-  return conv_block_->forward(at::cat({transp_conv_->forward(x_BCXYZ), skip_BCXYZ}, 1));
+  return conv_block_->forward(transp_conv_->forward(x_BCXYZ), skip_BCXYZ);
 }
 
 UnetOutBlockImpl::UnetOutBlockImpl(int64_t in_channels, int64_t num_classes) {

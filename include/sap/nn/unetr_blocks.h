@@ -34,6 +34,7 @@ class ConvolutionImpl : public torch::nn::Module {
     conv_ = register_module("conv", Conv(options));
   }
   Tensor forward(const Tensor& x_BCXYZ) { return conv_->forward(x_BCXYZ); }
+  const Tensor& weight() const { return conv_->weight; }
 
  private:
   Conv conv_ = nullptr;
@@ -47,7 +48,9 @@ using Upconv3dHolder = torch::nn::ModuleHolder<ConvolutionImpl<torch::nn::ConvTr
 class UnetResBlockImpl : public torch::nn::Module {
  public:
   UnetResBlockImpl(int64_t in_channels, int64_t out_channels, Kernels kernels);
-  Tensor forward(const Tensor& x_BCXYZ);
+
+  // The block of cat({x, second}, 1), which is never made where our kernels serve.
+  Tensor forward(const Tensor& x_BCXYZ, const std::optional<Tensor>& second_BCXYZ = std::nullopt);
 
  private:
   Kernels kernels_;

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+// Memory of CPU tensors that is kept and reused instead of given back to the system after each
+// operator. A network step allocates and frees hundreds of tensors of 10 to 300 MB; without this
+// most element-wise operators spend their time on page faults (docs/benchmarks/model.md).
+
+namespace sap {
+
+struct PageCacheStats {
+  int64_t in_use_bytes = 0;       // tensors alive now, in blocks of 1 MiB and more
+  int64_t peak_in_use_bytes = 0;  // largest in_use_bytes since the start or ResetPageCachePeak
+  int64_t kept_bytes = 0;         // free, kept for reuse
+  int64_t num_maps = 0;           // times that memory was asked of the system
+};
+
+// Makes LibTorch take CPU tensors from the cache. Call it first in main, before any tensor
+// exists; a second call does nothing. Thread-safe afterwards.
+void InstallPageCache();
+
+// All zero before InstallPageCache. Requests below 1 MiB pass through and are not counted.
+PageCacheStats GetPageCacheStats();
+void ResetPageCachePeak();
+
+// From now on at most `bytes` of free memory are kept (default: all of it).
+void SetPageCacheCap(int64_t bytes);
+
+// Gives free memory back to the system until at most keep_bytes of it are left.
+void TrimPageCache(int64_t keep_bytes = 0);
+
+}  // namespace sap
