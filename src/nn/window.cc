@@ -36,6 +36,25 @@ XyzInt RolledPosition(const WindowGeometry& g, int64_t window, int64_t token) {
   return {w.x * g.window.x + t.x, w.y * g.window.y + t.y, w.z * g.window.z + t.z};
 }
 
+// Where a window token comes from: its grid row, or -1 for padding, and its region label.
+struct TokenOrigin {
+  int64_t row = 0;
+  int32_t region = 0;
+};
+
+TokenOrigin OriginOf(const WindowGeometry& g, int64_t window, int64_t token) {
+  const XyzInt rolled = RolledPosition(g, window, token);
+  TokenOrigin origin;
+  for (std::size_t a = 0; a < 3; ++a) {
+    const int64_t from = (rolled[a] + g.shift[a]) % g.padded[a];
+    const bool is_padding = from >= g.grid[a] || origin.row < 0;
+    origin.row = is_padding ? -1 : origin.row * g.grid[a] + from;
+    origin.region =
+        origin.region * 3 + RegionOnAxis(rolled[a], g.padded[a], g.window[a], g.shift[a]);
+  }
+  return origin;
+}
+
 // Copies whole rows on the CPU; index_select there copies slice by slice through an iterator.
 void CopyRowsCpu(const Tensor& x_BRE, const int64_t* source, const Tensor& out_BSE) {
   const int64_t num_in = x_BRE.size(1);
@@ -134,22 +153,13 @@ WindowMap BuildWindowMap(const WindowGeometry& g, const c10::Device& device) {
   std::vector<int64_t> padding;
   std::vector<int32_t> region(source.size());
   for (int64_t s = 0; s < num_windows * num_tokens; ++s) {
-    const XyzInt rolled = RolledPosition(g, s / num_tokens, s % num_tokens);
-    XyzInt from;
-    int32_t label = 0;
-    bool is_padding = false;
-    for (std::size_t a = 0; a < 3; ++a) {
-      from[a] = (rolled[a] + g.shift[a]) % g.padded[a];
-      is_padding = is_padding || from[a] >= g.grid[a];
-      label = label * 3 + RegionOnAxis(rolled[a], g.padded[a], g.window[a], g.shift[a]);
-    }
-    const int64_t row = (from.x * g.grid.y + from.y) * g.grid.z + from.z;
-    source[static_cast<std::size_t>(s)] = is_padding ? -1 : row;
-    region[static_cast<std::size_t>(s)] = label;
-    if (is_padding) {
+    const TokenOrigin origin = OriginOf(g, s / num_tokens, s % num_tokens);
+    source[static_cast<std::size_t>(s)] = origin.row;
+    region[static_cast<std::size_t>(s)] = origin.region;
+    if (origin.row < 0) {
       padding.push_back(s);
     } else {
-      target[static_cast<std::size_t>(row)] = s;
+      target[static_cast<std::size_t>(origin.row)] = s;
     }
   }
   WindowMap map;
