@@ -7,6 +7,10 @@
 #include <gmock/gmock.h>
 
 #include "data/tiny_store.h"
+#include "sap/core/options.h"
+#include "sap/data/augment.h"
+#include "sap/data/loader.h"
+#include "sap/data/splits.h"
 #include "sap/image/volume_io.h"
 
 namespace sap::data {
@@ -164,6 +168,33 @@ TEST(Cohort, ImportsIbPatchFoldersWithUnderscoresInNames) {
   EXPECT_EQ(cohort.cases[0].kind, RecordKind::kBackgroundPatch);
   EXPECT_EQ(cohort.cases[1].kind, RecordKind::kLesionPatch);
   EXPECT_EQ(cohort.cases[1].subject, "Patient_label_01");
+}
+
+TEST(DataOptions, ReadBackFromTheirOwnYaml) {
+  CohortOptions cohort;
+  cohort.spacing_mm = XyzDouble{1, 1, 2.5};
+  cohort.labels.map = {{"19", 1}};
+  const std::string yaml = OptionTable(cohort).Yaml();
+  CohortOptions again;
+  OptionTable(again).Read(ParseConfigText(yaml, "data.yaml"));
+  EXPECT_EQ(again.spacing_mm, cohort.spacing_mm);
+  EXPECT_EQ(again.labels.map, cohort.labels.map);
+  EXPECT_EQ(OptionTable(again).Yaml(), yaml);
+  StoreOptions store;
+  EXPECT_THAT(ErrorOf([&] {
+                OptionTable(store).Read(ParseConfigText("connectivity: 7", "data.yaml"));
+              }).text,
+              HasSubstr("6, 18 or 26"));
+  SplitOptions split;
+  OptionTable(split).Read(ParseConfigText("fold_sizes: [7, 6, 6, 6, 5, 5, 5]", "data.yaml"));
+  EXPECT_EQ(split.fold_sizes.size(), 7U);
+  SamplerOptions sampler;
+  LoaderOptions loader;
+  AugmentOptions augment;
+  for (const OptionTable& table :
+       {OptionTable(sampler), OptionTable(loader), OptionTable(augment)}) {
+    EXPECT_FALSE(table.HelpText().empty());
+  }
 }
 
 }  // namespace
