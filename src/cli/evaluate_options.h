@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sap/core/enum_names.h"
+#include "sap/core/options.h"
+#include "sap/eval/lesion_match.h"
+#include "sap/eval/skeleton.h"
+#include "sap/eval/threshold.h"
+
+namespace sap::cli {
+
+enum class EvaluateTask { kLesion, kSkeleton };
+
+}  // namespace sap::cli
+
+template <>
+struct sap::EnumNames<sap::cli::EvaluateTask> {
+  static constexpr std::pair<sap::cli::EvaluateTask, std::string_view> kNames[] = {
+      {sap::cli::EvaluateTask::kLesion, "lesion"}, {sap::cli::EvaluateTask::kSkeleton, "skeleton"}};
+};
+
+namespace sap::cli {
+
+struct EvaluateOptions {
+  std::string reference_dir;
+  std::string prediction_dir;
+  std::string output_dir;
+  EvaluateTask task = EvaluateTask::kLesion;
+  std::optional<std::string> reference_name;
+  std::vector<std::string> cases;
+  std::optional<double> threshold;
+  std::vector<std::string> tuning_cases;
+  std::optional<std::string> tuning_prediction_dir;
+  eval::ThresholdObjective threshold_objective = eval::ThresholdObjective::kMean;
+  eval::MatchOptions match;
+  eval::AbsentClass absent_class = eval::AbsentClass::kZero;
+  bool skeleton_majority_vote = false;
+
+  template <typename Visitor>
+  void Describe(Visitor& v) {
+    v.Field("reference_dir", reference_dir)
+        .Help("case folders with the reference label map, or NIfTI files named by case")
+        .Required();
+    v.Field("prediction_dir", prediction_dir)
+        .Help("case folders as sap-predict writes them, or NIfTI files named by case")
+        .Required();
+    v.Field("output_dir", output_dir).Help("where tables and summary.json are written").Required();
+    v.Field("task", task).Help("lesion detection and overlap, or Dice per bone region");
+    v.Field("reference_name", reference_name)
+        .Help("file stem of the reference in a case folder; null = GT, or skeleton for that task");
+    v.Field("cases", cases).Help("only these cases; [] = every case of prediction_dir");
+    v.Field("threshold", threshold)
+        .Help("p >= threshold is lesion; null = chosen on tuning_cases, 0.5 without them")
+        .Range(1e-6, 1.0);
+    v.Field("tuning_cases", tuning_cases)
+        .Help("cases that choose the threshold and are left out of the evaluation");
+    v.Field("tuning_prediction_dir", tuning_prediction_dir)
+        .Help("their predictions by a model that did not train on them; null = prediction_dir");
+    v.Field("threshold_objective", threshold_objective)
+        .Help("F2 of the tuning patients that the threshold makes largest");
+    match.Describe(v);
+    v.Field("absent_class", absent_class)
+        .Help("Dice of a region that only the prediction has: 0, or left out");
+    v.Field("skeleton_majority_vote", skeleton_majority_vote)
+        .Help("give each predicted component its most frequent label first");
+  }
+};
+
+}  // namespace sap::cli
