@@ -21,7 +21,7 @@
 namespace sap {
 namespace {
 
-constexpr std::size_t kSmallBytes = std::size_t{1} << 20;  // below: the C library
+constexpr std::size_t kSmallBytes = std::size_t{1} << 16;  // below: the C library
 constexpr std::size_t kGrainBytes = std::size_t{1} << 16;  // sizes are rounded up to this
 constexpr std::size_t kHugePage = std::size_t{1} << 21;    // mapped ranges are aligned to this
 constexpr std::size_t kMapBytes = std::size_t{1} << 25;    // least that is asked of the system

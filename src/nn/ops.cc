@@ -64,12 +64,22 @@ Tensor Convolution(const Tensor& x_BCXYZ,
       FusedConv3x3x3Supports(x_BCXYZ, second_BCXYZ, weight_OIkkk)) {
     return FusedConv3x3x3(x_BCXYZ, second_BCXYZ, weight_OIkkk);
   }
-  if (kernels == Kernels::kFused && second_BCXYZ && weight_OIkkk.size(2) == 1) {
+  if (kernels == Kernels::kFused && weight_OIkkk.size(2) == 1) {
     return Pointwise(x_BCXYZ, second_BCXYZ, weight_OIkkk);
   }
   const Tensor x = second_BCXYZ ? at::cat({x_BCXYZ, *second_BCXYZ}, 1) : x_BCXYZ;
   const int64_t padding = weight_OIkkk.size(2) / 2;
   return at::conv3d(x, weight_OIkkk, {}, /*stride=*/1, padding);
+}
+
+Tensor PatchConvolution(const Tensor& x_BCXYZ, const Tensor& weight_OI222, const Tensor& bias_O) {
+  const auto size = x_BCXYZ.sizes();
+  const Tensor blocks_BXYZI8 =
+      x_BCXYZ.view({size[0], size[1], size[2] / 2, 2, size[3] / 2, 2, size[4] / 2, 2})
+          .permute({0, 2, 4, 6, 1, 3, 5, 7})
+          .reshape({size[0], size[2] / 2, size[3] / 2, size[4] / 2, size[1] * 8});
+  return at::linear(blocks_BXYZI8, weight_OI222.reshape({weight_OI222.size(0), -1}), bias_O)
+      .permute({0, 4, 1, 2, 3});
 }
 
 }  // namespace sap::nn::ops

@@ -31,4 +31,9 @@ Tensor Convolution(const Tensor& x_BCXYZ,
                    const Tensor& weight_OIkkk,
                    Kernels kernels);
 
+// Convolution with kernel 2^3 and stride 2 of an image with even sizes: weight [O, I, 2, 2, 2],
+// bias [O]. A linear map of 2x2x2 blocks, and computed so: ATen takes its slowest path for images
+// of two channels.
+Tensor PatchConvolution(const Tensor& x_BCXYZ, const Tensor& weight_OI222, const Tensor& bias_O);
+
 }  // namespace sap::nn::ops

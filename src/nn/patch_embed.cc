@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include "nn/ops.h"
 #include "sap/core/error.h"
 
 namespace sap::nn {
@@ -28,8 +29,10 @@ Tensor PatchEmbedImpl::forward(const Tensor& image_BCXYZ) {
   const int64_t odd_x = IsOdd(image_BCXYZ.size(2));
   const int64_t odd_y = IsOdd(image_BCXYZ.size(3));
   const int64_t odd_z = IsOdd(image_BCXYZ.size(4));
-  if (odd_x + odd_y + odd_z == 0) return proj_->forward(image_BCXYZ);
-  return proj_->forward(at::constant_pad_nd(image_BCXYZ, {0, odd_z, 0, odd_y, 0, odd_x}));
+  const Tensor even_BCXYZ = odd_x + odd_y + odd_z == 0
+                                ? image_BCXYZ
+                                : at::constant_pad_nd(image_BCXYZ, {0, odd_z, 0, odd_y, 0, odd_x});
+  return ops::PatchConvolution(even_BCXYZ, proj_->weight, proj_->bias);
 }
 
 std::array<XyzInt, 8> MergingOffsets(PatchMerging order) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sap/core/page_cache.h"
 
+#include <limits>
 #include <thread>
 #include <vector>
 

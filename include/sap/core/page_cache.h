@@ -10,7 +10,7 @@
 namespace sap {
 
 struct PageCacheStats {
-  int64_t in_use_bytes = 0;       // tensors alive now, in blocks of 1 MiB and more
+  int64_t in_use_bytes = 0;       // tensors alive now, in blocks of 64 KiB and more
   int64_t peak_in_use_bytes = 0;  // largest in_use_bytes since the start or ResetPageCachePeak
   int64_t kept_bytes = 0;         // free, kept for reuse
   int64_t num_maps = 0;           // times that memory was asked of the system
@@ -20,7 +20,7 @@ struct PageCacheStats {
 // exists; a second call does nothing. Thread-safe afterwards.
 void InstallPageCache();
 
-// All zero before InstallPageCache. Requests below 1 MiB pass through and are not counted.
+// All zero before InstallPageCache. Requests below 64 KiB pass through and are not counted.
 PageCacheStats GetPageCacheStats();
 void ResetPageCachePeak();
 

@@ -14,6 +14,7 @@ namespace sap::nn {
 namespace {
 
 constexpr int64_t kPoints = 64;
+constexpr int64_t kMinChannels = 4;  // of a source: the narrowest vector
 
 // [64, 27]: the transform of a 3x3x3 kernel to the 64 points, G (x) G (x) G.
 const Tensor& KernelToPoints() {
@@ -156,10 +157,10 @@ bool FusedConv3x3x3Supports(const Tensor& x_BCXYZ,
                             const Tensor& weight_OI333) {
   // Few tiles do not repay the transform of the weights; see docs/benchmarks/model.md.
   constexpr int64_t kMinTiles = 200;
-  constexpr int64_t kMinChannels = 4;
   return x_BCXYZ.device().is_cpu() && x_BCXYZ.scalar_type() == at::kFloat && x_BCXYZ.dim() == 5 &&
          weight_OI333.dim() == 5 && weight_OI333.size(2) == 3 &&
-         weight_OI333.scalar_type() == at::kFloat && x_BCXYZ.size(1) >= kMinChannels &&
+         weight_OI333.scalar_type() == at::kFloat &&
+         (x_BCXYZ.size(1) >= kMinChannels || !second_BCXYZ) &&
          (!second_BCXYZ || second_BCXYZ->size(1) >= kMinChannels) &&
          weight_OI333.size(0) >= kMinChannels && NumTiles(x_BCXYZ) >= kMinTiles;
 }
@@ -176,6 +177,15 @@ Tensor FusedConv3x3x3(const Tensor& x_BCXYZ,
             "sources {} and {}",
             ShapeString(x_BCXYZ),
             ShapeString(*second_BCXYZ));
+  if (in <
+      kMinChannels) {  // an image of two channels: zero channels cost little and change nothing
+    const int64_t missing = kMinChannels - in;
+    const Tensor x = x_BCXYZ.contiguous(at::MemoryFormat::ChannelsLast3d);
+    return Conv3x3x3Function::apply(
+        at::constant_pad_nd(x, {0, 0, 0, 0, 0, 0, 0, missing}),
+        second_BCXYZ,
+        at::constant_pad_nd(weight_OI333, {0, 0, 0, 0, 0, 0, 0, missing}));
+  }
   return Conv3x3x3Function::apply(x_BCXYZ, second_BCXYZ, weight_OI333);
 }
 
