@@ -85,6 +85,11 @@ Tensor ConvolveChannelsLast(const Tensor& first, const Tensor& second, const Ten
   args.weight = weight.const_data_ptr<float>();
   args.out = out.mutable_data_ptr<float>();
   const KernelTable& kernels = ActiveKernels();
+  const Tensor packed = at::empty_like(weight);
+  RunOnTeam(kPoints, [&](int64_t begin, int64_t end, int) {
+    kernels.winograd_pack(args, begin, end, packed.mutable_data_ptr<float>());
+  });
+  args.weight = packed.const_data_ptr<float>();
   const Tensor scratch = TeamScratch(kernels.winograd_scratch(args));
   RunOnTeam(NumTiles(first), [&](int64_t begin, int64_t end, int thread_idx) {
     kernels.winograd_forward(args, begin, end, scratch[thread_idx].mutable_data_ptr<float>());

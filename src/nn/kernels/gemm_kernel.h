@@ -10,10 +10,16 @@ struct GemmShape {
   int64_t k;
   int64_t a_row_step;
   int64_t a_k_step;
-  int64_t b_stride;
+  int64_t b_stride;  // 0: B lies in panels of PanelVectors vectors, one after the other, because
+                     // long rows of B would fall into few sets of the first-level cache
   int64_t c_stride;
   bool add;
 };
+
+// Columns that are computed together, in vectors, when `left` vectors are still to do.
+SAP_INLINE int64_t PanelVectors(int64_t left) {
+  return left == 3 || left == 5 ? 3 : left == 1 ? 1 : 2;
+}
 
 // kRows x kVectors accumulators stay in registers over the whole sum.
 template <int L, int kRows, int kVectors>
@@ -59,22 +65,43 @@ void GemmColumns(const GemmShape& s, int64_t rows, const float* a, const float* 
 
 // columns is a multiple of L. Accumulators that fit 16 registers, or 32 with AVX-512.
 template <int L>
-void Gemm(
-    const GemmShape& s, int64_t rows, int64_t columns, const float* a, const float* b, float* c) {
+void Gemm(const GemmShape& shape,
+          int64_t rows,
+          int64_t columns,
+          const float* a,
+          const float* b,
+          float* c) {
 #ifdef __AVX512F__
   constexpr int kRows1 = 14, kRows2 = 12, kRows3 = 8;
 #else
   constexpr int kRows1 = 8, kRows2 = 6, kRows3 = 4;
 #endif
+  GemmShape panel = shape;
   int64_t left = columns / L;
   while (left > 0) {
-    const int64_t take = left == 3 || left == 5 ? 3 : left == 1 ? 1 : 2;
-    if (take == 3) GemmColumns<L, kRows3, 3>(s, rows, a, b, c);
-    if (take == 2) GemmColumns<L, kRows2, 2>(s, rows, a, b, c);
-    if (take == 1) GemmColumns<L, kRows1, 1>(s, rows, a, b, c);
+    const int64_t take = PanelVectors(left);
+    if (shape.b_stride == 0) panel.b_stride = take * L;
+    if (take == 3) GemmColumns<L, kRows3, 3>(panel, rows, a, b, c);
+    if (take == 2) GemmColumns<L, kRows2, 2>(panel, rows, a, b, c);
+    if (take == 1) GemmColumns<L, kRows1, 1>(panel, rows, a, b, c);
     left -= take;
-    b += take * L;
+    b += shape.b_stride == 0 ? shape.k * take * L : take * L;
     c += take * L;
+  }
+}
+
+// Brings one [k][columns] matrix into panels.
+template <int L>
+void PackPanels(int64_t k, int64_t columns, const float* from, float* to) {
+  int64_t left = columns / L;
+  while (left > 0) {
+    const int64_t width = PanelVectors(left) * L;
+    for (int64_t i = 0; i < k; ++i) {
+      for (int64_t j = 0; j < width; j += L) Store<L>(to + j, Load<L>(from + i * columns + j));
+      to += width;
+    }
+    from += width;
+    left -= width / L;
   }
 }
 

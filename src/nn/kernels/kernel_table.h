@@ -57,7 +57,7 @@ struct WinogradArgs {
   int64_t num_tiles[3] = {0, 0, 0};
   int64_t out_channels = 0;
   int64_t out_padded = 0;         // out_channels rounded up to a vector
-  const float* weight = nullptr;  // forward: [64, in, out_padded]
+  const float* weight = nullptr;  // forward: [64, in, out_padded] as winograd_pack left it
   float* out = nullptr;           // forward: [B, X, Y, Z, out_channels]
   const float* grad = nullptr;    // weight gradient: [B, X, Y, Z, out_channels]
   float* grad_weight = nullptr;   // weight gradient: [64, in, out_padded], added into
@@ -77,6 +77,8 @@ struct KernelTable {
   void (*norm_grad_apply)(const NormArgs&, int64_t begin, int64_t end);
   // Tiles [begin, end) of the batch's tile grid.
   int64_t (*winograd_scratch)(const WinogradArgs&);
+  // args.weight of points [begin, end) in the order that winograd_forward reads.
+  void (*winograd_pack)(const WinogradArgs&, int64_t begin, int64_t end, float* to);
   void (*winograd_forward)(const WinogradArgs&, int64_t begin, int64_t end, float* scratch);
   void (*winograd_weight_grad)(const WinogradArgs&, int64_t begin, int64_t end, float* scratch);
 };

@@ -19,6 +19,7 @@ constexpr KernelTable MakeTable(const char* name) {
           NormGradSums<L>,
           NormGradApply<L>,
           WinogradScratch<L>,
+          WinogradPack<L>,
           WinogradForward<L>,
           WinogradWeightGrad<L>};
 }

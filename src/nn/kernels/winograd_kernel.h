@@ -46,21 +46,36 @@ int64_t WinogradScratch(const WinogradArgs& args) {
   return 4 * (b.inputs.count() + b.outputs.count() + WinogradBuffers::ZeroCount(args)) + 64;
 }
 
+// Weights of points [begin, end) from [64, in, out_padded] to panels.
+template <int L>
+void WinogradPack(const WinogradArgs& args, int64_t begin, int64_t end, float* to) {
+  const int64_t in = args.first_channels + args.second_channels;
+  const int64_t count = in * args.out_padded;
+  for (int64_t p = begin; p < end; ++p) {
+    PackPanels<L>(in, args.out_padded, args.weight + p * count, to + p * count);
+  }
+}
+
 template <int L>
 void TransformInputs(const WinogradArgs& args,
                      const WinogradBuffers& b,
                      int64_t first_tile,
                      int64_t count) {
-  const float* rows[kPoints];
-  for (int64_t i = 0; i < count; ++i) {
+  const float* rows[(2 * kBlockTiles + 2) * 16];
+  const int64_t all = b.inputs.channels;
+  const int64_t stride = b.inputs.stride();
+  for (int64_t i = 0; i < count;) {
     const TilePlace place(args, first_tile + i);
+    const int64_t to_line_end = args.num_tiles[2] - place.origin[2] / 2;
+    const int64_t n = count - i < to_line_end ? count - i : to_line_end;
     float* to = b.inputs.Row(i);
-    place.Rows<4, -1>(args.first, args.first_channels, b.zeros, rows);
-    EachVector<L, InputTile>(args.first_channels, rows, to, b.inputs.stride());
-    if (args.second == nullptr) continue;
-    place.Rows<4, -1>(args.second, args.second_channels, b.zeros, rows);
-    EachVector<L, InputTile>(
-        args.second_channels, rows, to + args.first_channels, b.inputs.stride());
+    place.PlaneRows(args.first, args.first_channels, b.zeros, 2 * n + 2, rows);
+    InputLine<L>(rows, args.first_channels, n, to, all, stride);
+    if (args.second != nullptr) {
+      place.PlaneRows(args.second, args.second_channels, b.zeros, 2 * n + 2, rows);
+      InputLine<L>(rows, args.second_channels, n, to + args.first_channels, all, stride);
+    }
+    i += n;
   }
 }
 
@@ -69,7 +84,7 @@ void WinogradForward(const WinogradArgs& args, int64_t begin, int64_t end, float
   const WinogradBuffers b(args, scratch);
   for (int64_t i = 0; i < WinogradBuffers::ZeroCount(args); ++i) b.zeros[i] = 0.0f;
   const int64_t in = b.inputs.channels;
-  const GemmShape shape{in, in, 1, args.out_padded, args.out_padded, /*add=*/false};
+  const GemmShape shape{in, in, 1, /*b_stride=*/0, args.out_padded, /*add=*/false};
   for (int64_t tile = begin; tile < end; tile += kBlockTiles) {
     const int64_t count = end - tile < kBlockTiles ? end - tile : kBlockTiles;
     TransformInputs<L>(args, b, tile, count);

@@ -35,6 +35,19 @@ struct TilePlace {
     }
   }
 
+  // The 16 rows of each of `planes` z planes that start one voxel before the tile.
+  void PlaneRows(const float* volume,
+                 int64_t channels,
+                 const float* zeros,
+                 int64_t planes,
+                 const float** rows) const {
+    for (int64_t i = 0; i < planes * 16; ++i) {
+      const int64_t voxel =
+          Voxel(origin[0] - 1 + i % 16 / 4, origin[1] - 1 + i % 4, origin[2] - 1 + i / 16);
+      rows[i] = voxel < 0 ? zeros : volume + voxel * channels;
+    }
+  }
+
   // Null for an output beyond the end of an odd axis.
   void OutputRows(float* volume, int64_t channels, float** rows) const {
     for (int i = 0; i < 8; ++i) {
@@ -73,34 +86,63 @@ SAP_INLINE void InputAxis(const Floats<L> (&d)[4], Floats<L> (&v)[4]) {
   v[3] = d[1] - d[3];
 }
 
+// One z plane of 4x4 voxels through the transform of x and y.
 template <int L>
-struct InputTile {
-  static void Run(const float* const* rows, int64_t c, float* planes, int64_t stride) {
-    Floats<L> t[16][4];
-    for (int ij = 0; ij < 16; ++ij) {
-      const Floats<L> d[4] = {Load<L>(rows[ij * 4] + c),
-                              Load<L>(rows[ij * 4 + 1] + c),
-                              Load<L>(rows[ij * 4 + 2] + c),
-                              Load<L>(rows[ij * 4 + 3] + c)};
-      InputAxis<L>(d, t[ij]);
+SAP_INLINE void InputPlane(const float* const* rows, int64_t c, Floats<L> (&plane)[16]) {
+  Floats<L> u[4][4];
+#pragma GCC unroll 4
+  for (int x = 0; x < 4; ++x) {
+    const Floats<L> d[4] = {Load<L>(rows[x * 4] + c),
+                            Load<L>(rows[x * 4 + 1] + c),
+                            Load<L>(rows[x * 4 + 2] + c),
+                            Load<L>(rows[x * 4 + 3] + c)};
+    InputAxis<L>(d, u[x]);
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    const Floats<L> d[4] = {u[0][j], u[1][j], u[2][j], u[3][j]};
+    Floats<L> v[4];
+    InputAxis<L>(d, v);
+    for (int i = 0; i < 4; ++i) plane[i * 4 + j] = v[i];
+  }
+}
+
+// The input transform of `count` tiles that follow each other along z. Neighbours share two of
+// their four planes, so each plane passes x and y once. rows: 16 for each of 2 * count + 2 planes.
+template <int L>
+void InputLine(const float* const* rows,
+               int64_t channels,
+               int64_t count,
+               float* planes,
+               int64_t tile_step,
+               int64_t stride) {
+  if constexpr (L > 4) {
+    if (channels < L) {
+      InputLine<L / 2>(rows, channels, count, planes, tile_step, stride);
+      return;
     }
-    for (int k = 0; k < 4; ++k) {
-      Floats<L> u[4][4];
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) {
-        const Floats<L> d[4] = {t[i * 4][k], t[i * 4 + 1][k], t[i * 4 + 2][k], t[i * 4 + 3][k]};
-        InputAxis<L>(d, u[i]);
-      }
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) {
-        const Floats<L> d[4] = {u[0][j], u[1][j], u[2][j], u[3][j]};
+  }
+  for (int64_t start = 0; start < channels; start += L) {
+    const int64_t c = start + L <= channels ? start : channels - L;
+    Floats<L> pair[2][2][16];
+    InputPlane<L>(rows, c, pair[0][0]);
+    InputPlane<L>(rows + 16, c, pair[0][1]);
+    for (int64_t tile = 0; tile < count; ++tile) {
+      const auto& near = pair[tile % 2];
+      auto& far = pair[1 - tile % 2];
+      InputPlane<L>(rows + (tile * 2 + 2) * 16, c, far[0]);
+      InputPlane<L>(rows + (tile * 2 + 3) * 16, c, far[1]);
+      float* to = planes + tile * tile_step + c;
+      for (int xy = 0; xy < 16; ++xy, to += 4 * stride) {
+        const Floats<L> d[4] = {near[0][xy], near[1][xy], far[0][xy], far[1][xy]};
         Floats<L> v[4];
         InputAxis<L>(d, v);
-        for (int i = 0; i < 4; ++i) Store<L>(planes + ((i * 4 + j) * 4 + k) * stride + c, v[i]);
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; ++k) Store<L>(to + k * stride, v[k]);
       }
     }
   }
-};
+}
 
 // One axis of the output transform A^T.
 template <int L>
