@@ -114,7 +114,7 @@ struct ByteSource::State {
   }
 };
 
-ByteSource::ByteSource(const std::filesystem::path& path, int64_t first_byte)
+ByteSource::ByteSource(const std::filesystem::path& path, int64_t first_byte, Content content)
     : state_(std::make_unique<State>()) {
   State& state = *state_;
   state.name = ShortName(path);
@@ -137,7 +137,7 @@ ByteSource::ByteSource(const std::filesystem::path& path, int64_t first_byte)
   std::array<unsigned char, 2> start{};
   const std::size_t got = state.ReadFile(start.data(), start.size());
   std::fseek(state.file.get(), first_byte, SEEK_SET);
-  if (got == 2 && LooksCompressed(start[0], start[1])) {
+  if (content == Content::kDetect && got == 2 && LooksCompressed(start[0], start[1])) {
     SAP_CHECK(inflateInit2(&state.zlib, kAutoDetect) == Z_OK);
     state.compressed = true;
   }

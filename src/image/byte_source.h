@@ -11,13 +11,17 @@ namespace sap {
 // "parent/file.nii.gz": what a message may show of an input path.
 std::string ShortName(const std::filesystem::path& path);
 
-// The bytes of a file in order, decompressed when the content (not the name) is gzip or zlib.
+// The bytes of a file in order, decompressed when the content (not the name) is gzip or zlib;
+// kPlain takes them as they are, because raw voxels may look like either.
 // Every gzip member's CRC and length are checked when its end is passed. Faults throw: kIo from
 // the file system; kInput for a damaged or truncated stream, or for anything but zero padding
 // behind it.
 class ByteSource {
  public:
-  explicit ByteSource(const std::filesystem::path& path, int64_t first_byte = 0);
+  enum class Content { kDetect, kPlain };
+  explicit ByteSource(const std::filesystem::path& path,
+                      int64_t first_byte = 0,
+                      Content content = Content::kDetect);
   ByteSource(const ByteSource&) = delete;
   ByteSource& operator=(const ByteSource&) = delete;
   ~ByteSource();

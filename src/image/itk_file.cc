@@ -117,7 +117,8 @@ Geometry GridOf(const itk::ImageIOBase& io, const std::string& name) {
 void RequireVoxelBytes(const std::filesystem::path& path,
                        const TextHeader& text,
                        int64_t expected_bytes) {
-  ByteSource source(path, text.first_voxel_byte);
+  const auto content = text.compressed ? ByteSource::Content::kDetect : ByteSource::Content::kPlain;
+  ByteSource source(path, text.first_voxel_byte, content);
   const int64_t got_bytes = source.Skip(expected_bytes + 1);
   SAP_REQUIRE(ErrorKind::kInput,
               got_bytes == expected_bytes,

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
 
 #include "image/matrix3.h"
 #include "image/nifti_header.h"
@@ -28,29 +32,39 @@ RasAffine SformAffine(const NiftiHeader& header) {
   return affine;
 }
 
+// What makes a qform unusable, or nothing.
+std::optional<std::string> QformFault(const NiftiHeader& header) {
+  const auto [b, c, d] = header.quaternion;
+  if (!(b * b + c * c + d * d <= 1.0 + 1e-5)) {
+    return fmt::format("the qform's quaternion ({}, {}, {}) is longer than 1", b, c, d);
+  }
+  const double qfac = header.pixdim[0];
+  if (qfac != 1.0 && qfac != -1.0 && qfac != 0.0) {
+    return fmt::format("pixdim[0] is {} and must be 1 or -1 beside a qform", qfac);
+  }
+  for (std::size_t a = 0; a < 3; ++a) {
+    const double spacing = header.pixdim[a + 1];
+    if (!(spacing > 0.0 && std::isfinite(spacing) && std::isfinite(header.qoffset[a]))) {
+      return fmt::format("pixdim[{}] is {} and qoffset {}; a spacing must be above 0",
+                         a + 1,
+                         spacing,
+                         header.qoffset[a]);
+    }
+  }
+  return std::nullopt;
+}
+
 // NIfTI-1 standard, "method 2": a unit quaternion, the spacing, and qfac for a reversed k axis.
-RasAffine QformAffine(const NiftiHeader& header, const std::string& name) {
+// The qform has no fault.
+RasAffine QformAffine(const NiftiHeader& header) {
   const auto [b, c, d] = header.quaternion;
   const double rest = 1.0 - (b * b + c * c + d * d);
-  SAP_REQUIRE(ErrorKind::kGeometry,
-              rest > -1e-5,
-              "{}: the qform's quaternion ({}, {}, {}) is longer than 1; set the orientation again "
-              "with the tool that made the file",
-              name,
-              b,
-              c,
-              d);
   const double length = rest > 0.0 ? 1.0 : std::sqrt(b * b + c * c + d * d);
   const double qa = std::sqrt(std::max(rest, 0.0));
   const double qb = b / length;
   const double qc = c / length;
   const double qd = d / length;
   const double qfac = header.pixdim[0];
-  SAP_REQUIRE(ErrorKind::kGeometry,
-              qfac == 1.0 || qfac == -1.0 || qfac == 0.0,
-              "{}: pixdim[0] is {}; it must be 1 or -1 beside a qform",
-              name,
-              qfac);
   const Matrix3 rotation{{{qa * qa + qb * qb - qc * qc - qd * qd,
                            2.0 * (qb * qc - qa * qd),
                            2.0 * (qb * qd + qa * qc)},
@@ -98,22 +112,18 @@ Geometry GridOfAffine(const RasAffine& ras, const NiftiHeader& header, const std
   return grid;
 }
 
-// A qform that cannot be read cannot disagree: only a sound one is compared.
 void WarnWhenQformDiffers(const Geometry& sform_grid,
                           const NiftiHeader& header,
                           const std::string& name) {
   if (header.qform_code <= 0) return;
-  std::string difference;
-  try {
-    const Geometry grid = GridOfAffine(QformAffine(header, name), header, name);
+  std::optional<std::string> difference = QformFault(header);
+  if (!difference) {
     const XyzDouble& spacing_mm = sform_grid.spacing_mm;
     const double tol_mm = 0.01 * std::min({spacing_mm.x, spacing_mm.y, spacing_mm.z});
-    difference = sform_grid.DifferenceFrom(grid, tol_mm);
-  } catch (const Error&) {
-    difference = "the qform is not a valid grid";
+    difference = sform_grid.DifferenceFrom(GridOfAffine(QformAffine(header), header, name), tol_mm);
   }
-  if (difference.empty()) return;
-  log::Warning("{}: sform and qform disagree ({}); the sform is used", name, difference);
+  if (difference->empty()) return;
+  log::Warning("{}: sform and qform disagree ({}); the sform is used", name, *difference);
 }
 
 }  // namespace
@@ -149,16 +159,13 @@ Geometry GridOfNifti(const NiftiHeader& header, const std::string& name) {
               "{}: sform_code and qform_code are 0, so the file does not say how the patient lies; "
               "set the orientation with the tool that made the file",
               name);
-  for (std::size_t a = 1; a <= 3; ++a) {
-    SAP_REQUIRE(ErrorKind::kGeometry,
-                header.pixdim[a] > 0.0,
-                "{}: pixdim[{}] is {}; a spacing must be above 0: set it again with the tool that "
-                "made the file",
-                name,
-                a,
-                header.pixdim[a]);
-  }
-  return GridOfAffine(QformAffine(header, name), header, name);
+  const std::optional<std::string> fault = QformFault(header);
+  SAP_REQUIRE(ErrorKind::kGeometry,
+              !fault,
+              "{}: {}; set the orientation again with the tool that made the file",
+              name,
+              *fault);
+  return GridOfAffine(QformAffine(header), header, name);
 }
 
 }  // namespace sap

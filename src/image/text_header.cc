@@ -95,7 +95,7 @@ void RequireValue(const TextHeader& header,
 TextHeader ReadMetaHeader(const std::filesystem::path& path) {
   const std::string name = ShortName(path);
   // ElementDataFile is the last line of a header by the format's rule.
-  const TextHeader header = ReadLines(path, '=', [](const std::string& line) {
+  TextHeader header = ReadLines(path, '=', [](const std::string& line) {
     return Lower(line).rfind("elementdatafile", 0) == 0;
   });
   RequireValue(header,
@@ -124,12 +124,14 @@ TextHeader ReadMetaHeader(const std::filesystem::path& path) {
   RequireOneOf(header, name, {"elementspacing"}, "spacing");
   RequireOneOf(header, name, {"transformmatrix", "orientation", "rotation"}, "direction");
   RequireOneOf(header, name, {"offset", "position", "origin"}, "origin");
+  RequireValue(header, name, "headersize", {"0"}, "skips before the voxels are not read");
+  header.compressed = Lower(Find(header, "compresseddata").value_or("")) == "true";
   return header;
 }
 
 TextHeader ReadNrrdHeader(const std::filesystem::path& path) {
   const std::string name = ShortName(path);
-  const TextHeader header =
+  TextHeader header =
       ReadLines(path, ':', [](const std::string& line) { return line.empty() || line == "\r"; });
   const char* one_file = "voxels in another file are not read: write one .nrrd";
   RequireValue(header, name, "data file", {}, one_file);
@@ -198,6 +200,7 @@ TextHeader ReadNrrdHeader(const std::filesystem::path& path) {
                "spaces read are LPS, RAS and LAS");
   RequireOneOf(header, name, {"space directions"}, "direction and spacing");
   RequireOneOf(header, name, {"space origin"}, "origin");
+  header.compressed = Lower(Find(header, "encoding").value_or("")) != "raw";
   return header;
 }
 

@@ -11,6 +11,7 @@ namespace sap {
 struct TextHeader {
   std::map<std::string, std::string> fields;  // keys in lower case
   int64_t first_voxel_byte = 0;
+  bool compressed = false;  // the voxels
 };
 
 // Throws kInput for a header that is not one of the format the name says, has a field twice, or
