@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -56,29 +57,42 @@ Tensor ClassWeights(const DiceCeOptions& o, const Tensor& like) {
   return at::tensor(*o.class_weights, at::kDouble).to(like.options());
 }
 
+// [B, K]: per class, the sum of x over the voxels that the label gives to it. A loop over the few
+// classes instead of a scatter: pairwise sums, and the same order on every device.
+Tensor SumByLabel(const Tensor& x_BV, const Tensor& label_BV, int64_t num_classes) {
+  std::vector<Tensor> sums;
+  for (int64_t k = 0; k < num_classes; ++k) {
+    sums.push_back(x_BV.mul(label_BV.eq(k)).sum(1));
+  }
+  return at::stack(sums, 1);
+}
+
+// x[b, label[b, v], v] += value[b, v], in place.
+void AddOnLabel(const Tensor& x_BKV, const Tensor& label_BV, const Tensor& value_BV) {
+  for (int64_t k = 0; k < x_BKV.size(1); ++k) {
+    x_BKV.select(1, k).add_(value_BV.mul(label_BV.eq(k)));
+  }
+}
+
 // total, dice, ce from one softmax. The backward pass is written out: with s = dL/dp,
 // dL/dlogit = p (s - sum_k p s) + lambda_ce w_label (p - g) / sum(w_label).
 class DiceCeFunction : public torch::autograd::Function<DiceCeFunction> {
  public:
   static variable_list forward(AutogradContext* ctx,
                                const Tensor& logits_BKV,
-                               const Tensor& label_B1V,
+                               const Tensor& label_BV,
                                const DiceCeOptions& o) {
     const int64_t num_classes = logits_BKV.size(1);
-    const Tensor log_p_BKV = logits_BKV.log_softmax(1);
-    const Tensor log_p_label_B1V = log_p_BKV.gather(1, label_B1V);
+    Tensor p_BKV = logits_BKV.log_softmax(1);
+    const Tensor log_p_label_BV = p_BKV.gather(1, label_BV.unsqueeze(1)).squeeze(1);
+    p_BKV.exp_();
     const Tensor weight_K = ClassWeights(o, logits_BKV);
-    const Tensor weight_B1V = weight_K.index_select(0, label_B1V.flatten()).view_as(label_B1V);
-    const Tensor weight_sum = weight_B1V.sum();
-    const Tensor ce = -(log_p_label_B1V * weight_B1V).sum() / weight_sum;
+    const Tensor weight_BV = weight_K.index_select(0, label_BV.flatten()).view_as(label_BV);
+    const Tensor weight_sum = weight_BV.sum();
+    const Tensor ce = -(log_p_label_BV * weight_BV).sum() / weight_sum;
 
-    const Tensor p_BKV = log_p_BKV.exp();
-    const auto sum_by_label = [&](const Tensor& x_B1V) {
-      const Tensor zero_BK = at::zeros({logits_BKV.size(0), num_classes}, logits_BKV.options());
-      return zero_BK.scatter_add(1, label_B1V.squeeze(1), x_B1V.squeeze(1));
-    };
-    const Tensor intersection_BK = sum_by_label(log_p_label_B1V.exp());
-    const Tensor truth_BK = sum_by_label(at::ones_like(log_p_label_B1V));
+    const Tensor intersection_BK = SumByLabel(log_p_label_BV.exp(), label_BV, num_classes);
+    const Tensor truth_BK = SumByLabel(at::ones_like(log_p_label_BV), label_BV, num_classes);
     const Tensor pred_BK = (o.squared ? p_BKV.square() : p_BKV).sum(2);
     const int64_t first = o.include_background ? 0 : 1;
     Tensor counted_K = weight_K.clone();
@@ -87,7 +101,7 @@ class DiceCeFunction : public torch::autograd::Function<DiceCeFunction> {
         SoftDice(intersection_BK, pred_BK, truth_BK, counted_K, num_classes - first, o);
 
     ctx->save_for_backward({p_BKV,
-                            label_B1V,
+                            label_BV,
                             dice.on_label_BK * o.lambda_dice,
                             dice.everywhere_BK * o.lambda_dice,
                             weight_K * (o.lambda_ce / weight_sum)});
@@ -98,16 +112,14 @@ class DiceCeFunction : public torch::autograd::Function<DiceCeFunction> {
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     const variable_list saved = ctx->get_saved_variables();
     const Tensor& p_BKV = saved[0];
-    const Tensor& label_B1V = saved[1];
+    const Tensor& label_BV = saved[1];
     const Tensor everywhere_BK1 = saved[3].unsqueeze(2);
     Tensor s_BKV = ctx->saved_data["squared"].toBool() ? p_BKV * everywhere_BK1
-                                                       : everywhere_BK1.expand_as(p_BKV).clone();
-    const Tensor label_BV = label_B1V.squeeze(1);
-    s_BKV.scatter_add_(1, label_B1V, saved[2].gather(1, label_BV).unsqueeze(1));
-    const Tensor mean_B1V = (p_BKV * s_BKV).sum(1, true);
-    const Tensor ce_B1V = saved[4].index_select(0, label_B1V.flatten()).view_as(mean_B1V);
-    s_BKV.sub_(mean_B1V).add_(ce_B1V).mul_(p_BKV);
-    s_BKV.scatter_add_(1, label_B1V, -ce_B1V);
+                                                       : at::zeros_like(p_BKV).add_(everywhere_BK1);
+    AddOnLabel(s_BKV, label_BV, saved[2].gather(1, label_BV));
+    const Tensor ce_BV = saved[4].index_select(0, label_BV.flatten()).view_as(label_BV);
+    s_BKV.sub_((p_BKV * s_BKV).sum(1, true)).add_(ce_BV.unsqueeze(1)).mul_(p_BKV);
+    AddOnLabel(s_BKV, label_BV, -ce_BV);
     return {s_BKV.mul_(grads[0]), Tensor(), Tensor()};
   }
 };
@@ -140,8 +152,10 @@ void CheckShapes(const Tensor& logits_BKXYZ, const Tensor& label_B1XYZ) {
 }
 
 void CheckLabels(const Tensor& label_B1V, int64_t num_classes) {
-  const int64_t lowest = label_B1V.min().item<int64_t>();
-  const int64_t highest = label_B1V.max().item<int64_t>();
+  const auto [low, high] = label_B1V.aminmax();
+  const Tensor ends = at::stack({low, high}).cpu();  // one wait for the device
+  const int64_t lowest = ends[0].item<int64_t>();
+  const int64_t highest = ends[1].item<int64_t>();
   SAP_REQUIRE(ErrorKind::kInput,
               lowest >= 0 && highest < num_classes,
               "label has class numbers {} to {}, but the network has {} outputs (0 to {}); map "
@@ -170,7 +184,7 @@ DiceCe DiceCeLoss(const Tensor& logits_BKXYZ,
       options.class_weights->size(),
       num_classes);
   CheckLabels(label_B1V, num_classes);
-  const variable_list parts = DiceCeFunction::apply(logits_BKV, label_B1V, options);
+  const variable_list parts = DiceCeFunction::apply(logits_BKV, label_B1V.squeeze(1), options);
   return {parts[0], parts[1].detach(), parts[2].detach()};
 }
 

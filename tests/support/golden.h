@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -22,6 +23,11 @@ namespace sap::testing {
 
 inline std::filesystem::path GoldenFile(const std::string& name) {
   return std::filesystem::path(SAP_SOURCE_DIR) / "tests" / "golden" / name;
+}
+
+// Whether SAP_SLOW_TESTS is set: then the double-precision comparisons run in full (minutes).
+inline bool RunSlowTests() {
+  return std::getenv("SAP_SLOW_TESTS") != nullptr;
 }
 
 inline nlohmann::json ReadGoldenJson(const std::filesystem::path& path) {
