@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
-#include <tuple>
+#include <vector>
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -14,14 +14,14 @@ namespace {
 
 // Bias rows by the arithmetic of swin_unetr §1.5, one pair at a time.
 Tensor PairRows(int64_t n) {
-  Tensor rows = at::empty({n, n}, at::kLong);
+  std::vector<int64_t> rows;
   for (int64_t p = 0; p < n; ++p) {
     for (int64_t q = 0; q < n; ++q) {
-      rows[p][q] =
-          (p / 49 - q / 49 + 6) * 169 + (p / 7 % 7 - q / 7 % 7 + 6) * 13 + (p % 7 - q % 7 + 6);
+      rows.push_back((p / 49 - q / 49 + 6) * 169 + (p / 7 % 7 - q / 7 % 7 + 6) * 13 +
+                     (p % 7 - q % 7 + 6));
     }
   }
-  return rows.flatten();
+  return at::tensor(rows, at::kLong);
 }
 
 Tensor Naive(const Tensor& qkv_MNE,
@@ -83,7 +83,7 @@ void ExpectAgreement(const Case& c, at::ScalarType dtype, double tolerance) {
 
 TEST_P(FusedAttention, AgreesWithFloat64InOutputAndEveryGradient) {
   for (const int64_t d : {4, 8, 16}) {
-    for (const int64_t n : {343, 216, 64, 61, 1}) {
+    for (const int64_t n : {343, 216, 64, 61, 2}) {
       for (const bool with_regions : {false, true}) {
         SCOPED_TRACE(fmt::format("d {} N {} regions {}", d, n, with_regions));
         ExpectAgreement(MakeCase(d, n, with_regions), at::kFloat, 3e-6);

@@ -83,18 +83,17 @@ void NormSample(NormArgs args, const Tensor& x, int64_t sample, float* rstd_C) {
   const Tensor shift_C = x[sample].flatten(1).select(1, 0).to(at::kFloat).contiguous();
   args.shift_C = shift_C.const_data_ptr<float>();
   const ChannelSums sums = SumRows(args, rows, ActiveKernels().norm_sums);
-  std::vector<float> offset_C(static_cast<size_t>(args.num_channels));
-  for (size_t c = 0; c < offset_C.size(); ++c) {
+  std::vector<float> mean_C(static_cast<size_t>(args.num_channels));
+  for (size_t c = 0; c < mean_C.size(); ++c) {
     const double mean = sums.first_C[c] / static_cast<double>(rows);
     const double variance =
         std::max(0.0, sums.second_C[c] / static_cast<double>(rows) - mean * mean);
     const double rstd = 1.0 / std::sqrt(variance + kEpsilon);
     rstd_C[c] = static_cast<float>(rstd);
-    offset_C[c] = static_cast<float>(-(mean + static_cast<double>(args.shift_C[c])) *
-                                     static_cast<double>(rstd_C[c]));
+    mean_C[c] = static_cast<float>(mean + static_cast<double>(args.shift_C[c]));
   }
   args.scale_C = rstd_C;
-  args.offset_C = offset_C.data();
+  args.offset_C = mean_C.data();
   ApplyRows(args, rows, ActiveKernels().norm_apply);
 }
 

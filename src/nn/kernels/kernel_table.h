@@ -41,7 +41,7 @@ struct NormArgs {
   float slope = 1.0f;
   const float* shift_C = nullptr;   // forward: subtracted before summing
   const float* scale_C = nullptr;   // forward: rstd; backward: rstd
-  const float* offset_C = nullptr;  // forward: -mean * rstd; backward: mean of g
+  const float* offset_C = nullptr;  // forward: mean; backward: mean of g
   const float* slant_C = nullptr;   // backward: mean of g * xhat
   void* out_SC = nullptr;           // y, or the gradient of x
   void* grad_residual_SC = nullptr;

@@ -154,19 +154,19 @@ void Sums(const NormArgs& a, int64_t row_begin, int64_t row_end, double* sum_C, 
 
 // Per-channel factors repeated to one period; a sample's rows are few enough per call.
 template <typename T, int L>
-void Apply(const NormArgs& a, const FlatRange& r, const float* scale, const float* offset) {
+void Apply(const NormArgs& a, const FlatRange& r, const float* scale, const float* mean) {
   const T* x = static_cast<const T*>(a.x_SC);
   const T* residual = static_cast<const T*>(a.residual_SC);
   T* out = static_cast<T*>(a.out_SC);
   for (int64_t at = r.begin; at < r.whole_end; at += r.period) {
     for (int64_t c = 0; c < r.period; c += L) {
-      Floats<L> z = Load<L>(x + at + c) * Load<L>(scale + c) + Load<L>(offset + c);
+      Floats<L> z = (Load<L>(x + at + c) - Load<L>(mean + c)) * Load<L>(scale + c);
       if (residual != nullptr) z += Load<L>(residual + at + c);
       Store<L>(out + at + c, z > 0.0f ? z : z * a.slope);
     }
   }
   for (int64_t at = r.whole_end; at < r.end; ++at) {
-    float z = ToFloat(x[at]) * scale[at - r.whole_end] + offset[at - r.whole_end];
+    float z = (ToFloat(x[at]) - mean[at - r.whole_end]) * scale[at - r.whole_end];
     if (residual != nullptr) z += ToFloat(residual[at]);
     FromFloat(z > 0.0f ? z : z * a.slope, out + at);
   }
