@@ -131,7 +131,7 @@ TEST(PredictCase, ComesBackFromTheModelsSpacing) {
 }
 
 TEST(PredictCase, SkippingAirChangesNothingInsideTheBody) {
-  const CaseFiles files = WriteCase(FreshFolder() / "a", {.size_vox = {150, 150, 40}});
+  const CaseFiles files = WriteCase(FreshFolder() / "a", {.size_vox = {200, 200, 40}});
   CaseOptions options = SmallWindows();
   const CaseImage skipping = ReadCase(files, {}, options);
   options.exact = true;

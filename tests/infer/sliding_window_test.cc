@@ -131,7 +131,7 @@ TEST(StitchWindows, EqualsTheGoldenArrays) {
     EXPECT_TRUE(TensorNear(result_BKXYZ, GoldenTensor(tensors, tensor), 2e-6)) << name;
     ++compared;
   }
-  EXPECT_EQ(compared, 9);
+  EXPECT_EQ(compared, 10);
 }
 
 TEST(StitchWindows, IdentityPredictorReturnsTheImage) {
