@@ -13,7 +13,9 @@
 namespace sap {
 namespace {
 
-constexpr double kSlackVox = 1e-6;  // rounding of a voxel that lies on the source's outer face
+// Rounding of a point that lies on a voxel's face: it counts as inside the volume, and half-way
+// between two voxels it takes the higher one all along the face.
+constexpr double kSlackVox = 1e-6;
 
 // source_vox = first_vox + x * step_vox[0] + y * step_vox[1] + z * step_vox[2]
 struct VoxFromVox {
@@ -55,8 +57,8 @@ template <typename T>
 T NearestAt(const T* source, const XyzInt& size_vox, const XyzDouble& v) {
   XyzInt nearest;
   for (std::size_t a = 0; a < 3; ++a) {
-    nearest[a] =
-        std::clamp<int64_t>(static_cast<int64_t>(std::floor(v[a] + 0.5)), 0, size_vox[a] - 1);
+    nearest[a] = std::clamp<int64_t>(
+        static_cast<int64_t>(std::floor(v[a] + 0.5 + kSlackVox)), 0, size_vox[a] - 1);
   }
   return source[(nearest.x * size_vox.y + nearest.y) * size_vox.z + nearest.z];
 }
