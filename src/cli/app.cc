@@ -12,6 +12,7 @@
 
 #include "sap/core/error.h"
 #include "sap/core/log.h"
+#include "sap/core/page_cache.h"
 #include "sap/core/provenance.h"
 
 namespace sap::cli {
@@ -198,6 +199,7 @@ int RunApp(int argc,
            OptionTable& table,
            const std::function<int(const AppContext&)>& run,
            const TranslateConfig& translate) {
+  InstallPageCache();  // before the first tensor
   try {
     return Run(argc, argv, info, table, run, translate);
   } catch (const Error& error) {

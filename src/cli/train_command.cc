@@ -7,6 +7,7 @@
 #include "cli/train_run.h"
 #include "sap/cli/app.h"
 #include "sap/cli/commands.h"
+#include "sap/core/error.h"
 
 namespace sap::cli {
 namespace {

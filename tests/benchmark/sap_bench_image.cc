@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <vector>
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -32,7 +33,8 @@ void Report(const char* step, double seconds, const char* alternative, double ot
                            seconds,
                            alternative,
                            other_s,
-                           other_s / seconds);
+                           other_s / seconds)
+            << std::flush;
 }
 
 void Run(const XyzInt& n) {
@@ -68,17 +70,17 @@ void Run(const XyzInt& n) {
            image_XYZ.permute({2, 1, 0}).contiguous();
          }));
   const Geometry coarse_grid = GridWithSpacing(grid, {2.5, 2.5, 2.5});
-  const at::IntArrayRef size{
-      coarse_grid.size_vox.x, coarse_grid.size_vox.y, coarse_grid.size_vox.z};
+  const XyzInt& m = coarse_grid.size_vox;
+  const std::vector<int64_t> size = {m.x, m.y, m.z};
   Report(
       "resample linear to 2.5 mm",
       Seconds([&] { Resample(volume, coarse_grid, Interpolation::kLinear); }),
       "upsample_trilinear3d",
       Seconds([&] { at::upsample_trilinear3d(image_XYZ.unsqueeze(0).unsqueeze(0), size, false); }));
   const auto path = std::filesystem::temp_directory_path() / "sap_bench_image.nii";
-  Report("write .nii", Seconds([&] { WriteVolume(path, volume); }), "read .nii", Seconds([&] {
-           ReadVolume(path);
-         }));
+  const double write_s = Seconds([&] { WriteVolume(path, volume); });
+  const double read_s = Seconds([&] { ReadVolume(path); });
+  Report("write .nii", write_s, "read .nii", read_s);
   std::filesystem::remove(path);
 }
 

@@ -31,7 +31,7 @@ struct Outcome {
   std::string err;
 };
 
-Outcome Run(int (*program)(int, char**), std::vector<std::string> words) {
+Outcome RunMain(int (*program)(int, char**), std::vector<std::string> words) {
   words.insert(words.begin(), "program");
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
@@ -90,7 +90,7 @@ struct Scene {
       words.insert(words.end(), {"--set", "weights=" + (root / weights).string()});
     }
     for (const std::string& setting : more) words.insert(words.end(), {"--set", setting});
-    return Run(PredictMain, words);
+    return RunMain(PredictMain, words);
   }
 };
 
@@ -181,13 +181,13 @@ TEST(PredictCommand, ReadsTheAuthorsInferConfig) {
                            {"majority_vote", true},
                            {"no_amp", true}};
   std::ofstream(scene.root / "infer_config.json") << config.dump(2);
-  Outcome outcome = Run(PredictMain, {"--config", (scene.root / "infer_config.json").string()});
+  Outcome outcome = RunMain(PredictMain, {"--config", (scene.root / "infer_config.json").string()});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_TRUE(fs::exists(scene.root / "out" / "a" / "prediction.nii.gz"));
   EXPECT_FALSE(fs::exists(scene.root / "out" / "a" / "probability.nii.gz"));
   config["model_type"] = "skeletal";
   std::ofstream(scene.root / "infer_config.json") << config.dump(2);
-  outcome = Run(PredictMain, {"--config", (scene.root / "infer_config.json").string()});
+  outcome = RunMain(PredictMain, {"--config", (scene.root / "infer_config.json").string()});
   EXPECT_EQ(outcome.code, 3);
   EXPECT_THAT(outcome.err, HasSubstr("out_channels is 2 in these weights and 10 in the config"));
 }
@@ -211,7 +211,7 @@ TEST(EvaluateCommand, ScoresPredictionsAndRefusesOtherGrids) {
                                           (root / "out").string(),
                                           "--tuning_cases",
                                           "[tune]"};
-  Outcome outcome = Run(EvaluateMain, words);
+  Outcome outcome = RunMain(EvaluateMain, words);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const auto summary = nlohmann::json::parse(ReadFile(root / "out" / "summary.json"));
   EXPECT_EQ(summary.at("lesions").at("num_cases"), 1);
@@ -219,11 +219,11 @@ TEST(EvaluateCommand, ScoresPredictionsAndRefusesOtherGrids) {
   EXPECT_DOUBLE_EQ(summary.at("foreground_mean").at("Dice"), 1.0);
   WriteVolume(root / "pred" / "test" / "probability.nii.gz",
               {at::zeros({12, 12, 12}), {.size_vox = {12, 12, 12}, .spacing_mm = {1, 1, 2}}});
-  outcome = Run(EvaluateMain, words);
+  outcome = RunMain(EvaluateMain, words);
   EXPECT_EQ(outcome.code, 3);
   EXPECT_THAT(outcome.err, HasSubstr("test: the prediction is not on the reference's grid"));
   fs::remove_all(root / "ref" / "test");
-  outcome = Run(EvaluateMain, words);
+  outcome = RunMain(EvaluateMain, words);
   EXPECT_EQ(outcome.code, 3);
   EXPECT_THAT(outcome.err, HasSubstr("test: has no reference in reference_dir"));
 }

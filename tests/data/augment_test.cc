@@ -10,7 +10,7 @@
 namespace sap::data {
 namespace {
 
-using ::testing::TensorNear;
+using sap::testing::TensorNear;
 
 constexpr XyzInt kCube = {96, 96, 96};
 

@@ -11,8 +11,8 @@ namespace sap::data {
 namespace {
 
 namespace fs = std::filesystem;
+using sap::testing::TensorNear;
 using ::testing::HasSubstr;
-using ::testing::TensorNear;
 
 Loader::Epoch EpochOf(const VolumeStore& store) {
   SamplerOptions sampler;

@@ -22,8 +22,8 @@ namespace sap::data {
 namespace {
 
 namespace fs = std::filesystem;
+using sap::testing::TensorNear;
 using ::testing::HasSubstr;
-using ::testing::TensorNear;
 
 constexpr XyzInt kSize = {24, 20, 28};
 

@@ -51,8 +51,12 @@ TEST(EventFile, RecordsAreFramedAsTensorBoardExpects) {
     EXPECT_EQ(word(at + 8), masked(bytes.substr(at, 8)));
     const std::string event = bytes.substr(at + 12, length);
     EXPECT_EQ(word(at + 12 + length), masked(event));
-    if (num_records == 0) EXPECT_NE(event.find("brain.Event:2"), std::string::npos);
-    if (num_records == 1) EXPECT_NE(event.find("loss"), std::string::npos);
+    if (num_records == 0) {
+      EXPECT_NE(event.find("brain.Event:2"), std::string::npos);
+    }
+    if (num_records == 1) {
+      EXPECT_NE(event.find("loss"), std::string::npos);
+    }
     at += 16 + length;
     ++num_records;
   }

@@ -39,7 +39,7 @@ TEST(ConvertWeights, SafetensorsAndPtHoldTheSameNetwork) {
   Convert(folder / "b.safetensors", folder / "c.pt", WeightsLayout::kMonai);
   const nn::NamedTensors read = nn::ReadWeights(folder / "c.pt");
   EXPECT_EQ(read.metadata, FilledWeights(SmallNetwork(), 0.0).metadata);
-  const nn::SwinUnetr model(SmallNetwork());
+  nn::SwinUnetr model(SmallNetwork());
   LoadExact(*model, read);
   for (const auto& parameter : model->parameters()) {
     EXPECT_TRUE((parameter == kMark).all().item<bool>());

@@ -45,7 +45,7 @@ int64_t NumMarkedParams(const nn::SwinUnetr& model) {
 ::testing::AssertionResult InitIsRefused(const InitOptions& init,
                                          const std::string& part,
                                          const nn::SwinUnetrOptions& network = SmallNetwork()) {
-  const nn::SwinUnetr model(network);
+  nn::SwinUnetr model(network);
   const auto result = Refuses(
       ErrorKind::kInput, [&] { ApplyInit(*model, init); }, part);
   if (result && NumMarkedParams(model) != 0) {
@@ -55,7 +55,7 @@ int64_t NumMarkedParams(const nn::SwinUnetr& model) {
 }
 
 TEST(ApplyInit, RandomTakesNothing) {
-  const nn::SwinUnetr model(SmallNetwork());
+  nn::SwinUnetr model(SmallNetwork());
   const LoadReport report = ApplyInit(*model, {});
   EXPECT_EQ(report.Count(LoadStatus::kInitialised), static_cast<int64_t>(nn::kNumEntries));
   EXPECT_EQ(report.entries.size(), nn::kNumEntries);
@@ -65,7 +65,7 @@ TEST(ApplyInit, SapTakesEncoderAndDecoderAndAFreshHead) {
   nn::SwinUnetrOptions skeleton = SmallNetwork();
   skeleton.out_channels = 10;
   const std::string path = Write(FilledWeights(skeleton, kMark));
-  const nn::SwinUnetr model(SmallNetwork());
+  nn::SwinUnetr model(SmallNetwork());
   const Tensor head = StateOf(model, "out.conv.conv.weight").clone();
   const LoadReport report = ApplyInit(*model, {.mode = InitMode::kSap, .path = path});
   EXPECT_TRUE(at::equal(StateOf(model, "out.conv.conv.weight"), head));
@@ -80,7 +80,7 @@ TEST(ApplyInit, SapTakesEncoderAndDecoderAndAFreshHead) {
 
 TEST(ApplyInit, SapLeavesTheHeadFreshForEqualClassCountsToo) {
   const std::string path = Write(FilledWeights(SmallNetwork(), kMark));
-  const nn::SwinUnetr model(SmallNetwork());
+  nn::SwinUnetr model(SmallNetwork());
   ApplyInit(*model, {.mode = InitMode::kSap, .path = path});
   EXPECT_FALSE(IsMarked(model, "out.conv.conv.weight"));
   EXPECT_FALSE(IsMarked(model, "out.conv.conv.bias"));
@@ -88,7 +88,7 @@ TEST(ApplyInit, SapLeavesTheHeadFreshForEqualClassCountsToo) {
 
 TEST(ApplyInit, SslTakesTheSwinEncoderAlone) {
   const std::string path = Write(FilledWeights(SmallNetwork(), kMark));
-  const nn::SwinUnetr model(SmallNetwork());
+  nn::SwinUnetr model(SmallNetwork());
   const LoadReport report = ApplyInit(*model, {.mode = InitMode::kSsl, .path = path});
   EXPECT_EQ(report.num_loaded_params, 695'094);
   EXPECT_EQ(NumMarkedParams(model), 695'094);
@@ -98,7 +98,7 @@ TEST(ApplyInit, SslTakesTheSwinEncoderAlone) {
 TEST(ApplyInit, SslReadsModelSwinvitThroughPt) {
   const auto path = FreshFolder() / "model_swinvit.pt";
   nn::WritePt(path, SslLayout(FilledWeights(SmallNetwork(), kMark)), nn::PtForm::kStateDict);
-  const nn::SwinUnetr model(SmallNetwork());
+  nn::SwinUnetr model(SmallNetwork());
   const LoadReport report =
       ApplyInit(*model, {.mode = InitMode::kSsl, .path = path.string(), .strict = true});
   EXPECT_EQ(report.Count(LoadStatus::kLoaded), 126);
@@ -122,7 +122,7 @@ TEST(ApplyInit, TooLittleIsAnErrorUnlessAllowed) {
   InitOptions init{.mode = InitMode::kSap, .path = Write(encoder)};
   EXPECT_TRUE(InitIsRefused(init, "at least 90 % needed"));
   init.min_loaded_frac = 0.1;
-  const nn::SwinUnetr model(SmallNetwork());
+  nn::SwinUnetr model(SmallNetwork());
   EXPECT_NEAR(ApplyInit(*model, init).LoadedFrac(), 0.17, 0.01);
   init.strict = true;
   EXPECT_TRUE(InitIsRefused(init, "init.strict"));
@@ -133,7 +133,7 @@ TEST(ApplyInit, AnotherPatchMergingIsAnError) {
   fixed.patch_merging = nn::PatchMerging::kFixed;
   const InitOptions init{.mode = InitMode::kSap, .path = Write(FilledWeights(fixed, kMark))};
   EXPECT_TRUE(InitIsRefused(init, "patch_merging fixed, the model has legacy"));
-  const nn::SwinUnetr same(fixed);
+  nn::SwinUnetr same(fixed);
   EXPECT_GT(ApplyInit(*same, init).num_loaded_params, 0);
 }
 
@@ -141,7 +141,7 @@ TEST(ApplyInit, UnstatedPatchMergingCountsAsLegacyWithANote) {
   nn::NamedTensors weights = FilledWeights(SmallNetwork(), kMark);
   weights.metadata.clear();
   const InitOptions init{.mode = InitMode::kSap, .path = Write(weights)};
-  const nn::SwinUnetr model(SmallNetwork());
+  nn::SwinUnetr model(SmallNetwork());
   const LoadReport report = ApplyInit(*model, init);
   ASSERT_EQ(report.notes.size(), 1U);
   EXPECT_NE(report.notes[0].find("legacy assumed"), std::string::npos);
@@ -167,7 +167,7 @@ TEST(ApplyInit, InputChannelsAreAdaptedOnRequest) {
   nn::SwinUnetrOptions one_channel = SmallNetwork();
   one_channel.in_channels = 1;
   const std::string path = Write(FilledWeights(one_channel, kMark));
-  const nn::SwinUnetr model(SmallNetwork());
+  nn::SwinUnetr model(SmallNetwork());
   const LoadReport report = ApplyInit(
       *model, {.mode = InitMode::kSap, .path = path, .strict = true, .adapt_input_channels = true});
   EXPECT_EQ(report.Count(LoadStatus::kAdapted), 3);
@@ -199,7 +199,7 @@ TEST(ApplyInit, WrongShapesAndNonFiniteValuesAreNamed) {
 }
 
 TEST(ApplyInit, NeedsAPath) {
-  const nn::SwinUnetr model(SmallNetwork());
+  nn::SwinUnetr model(SmallNetwork());
   EXPECT_TRUE(Refuses(
       ErrorKind::kOption, [&] { ApplyInit(*model, {.mode = InitMode::kSsl}); }, "init.path"));
 }
@@ -209,14 +209,14 @@ TEST(LoadExact, TakesTheHeadTooAndConvertsTypes) {
   for (auto& [name, tensor] : weights.entries) {
     if (name == "out.conv.conv.bias") tensor = tensor.to(at::kHalf);
   }
-  const nn::SwinUnetr model(SmallNetwork());
+  nn::SwinUnetr model(SmallNetwork());
   const LoadReport report = LoadExact(*model, weights);
   EXPECT_EQ(NumMarkedParams(model), 4'078'496);
   EXPECT_EQ(report.Count(LoadStatus::kAdapted), 1);
 }
 
 TEST(LoadExact, AMissingOrExtraTensorIsAnError) {
-  const nn::SwinUnetr model(SmallNetwork());
+  nn::SwinUnetr model(SmallNetwork());
   nn::NamedTensors missing = FilledWeights(SmallNetwork(), kMark);
   missing.entries.pop_back();
   EXPECT_TRUE(Refuses(
@@ -230,7 +230,7 @@ TEST(LoadExact, AMissingOrExtraTensorIsAnError) {
 
 TEST(LoadReport, TextAndJsonNameEveryTensor) {
   const std::string path = Write(FilledWeights(SmallNetwork(), kMark));
-  const nn::SwinUnetr model(SmallNetwork());
+  nn::SwinUnetr model(SmallNetwork());
   const LoadReport report = ApplyInit(*model, {.mode = InitMode::kSap, .path = path});
   const std::string text = report.Text();
   for (const auto& [name, tensor] : nn::StateDict(*model)) {
