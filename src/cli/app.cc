@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -191,6 +192,16 @@ int Run(int argc,
   return run(flags.context);
 }
 
+// LibTorch's OpenMP reads its wait policy while it is loaded, before main. Threads that spin at its
+// barriers gain nothing on an idle machine and cost four times the time as soon as another process
+// wants a core (measured), so the program starts itself again with threads that sleep.
+void SleepAtBarriers(char** argv) {
+  const bool is_program = std::string(program_invocation_short_name).starts_with("sap-");
+  if (!is_program || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  ::setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
+  ::execv("/proc/self/exe", argv);  // returns only when it cannot: then go on as we are
+}
+
 }  // namespace
 
 int RunApp(int argc,
@@ -199,6 +210,7 @@ int RunApp(int argc,
            OptionTable& table,
            const std::function<int(const AppContext&)>& run,
            const TranslateConfig& translate) {
+  SleepAtBarriers(argv);
   InstallPageCache();  // before the first tensor
   try {
     return Run(argc, argv, info, table, run, translate);

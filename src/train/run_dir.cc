@@ -36,7 +36,9 @@ RunDir::RunDir(const fs::path& root, const std::string& config_yaml, ResumeRule 
               FileLock::TryLock(root / ".lock", lock_),
               "{}: another process trains in this folder; wait for it or choose another name",
               root.string());
-  const bool exists = fs::exists(files_.Config());
+  // A run that failed before its first save left nothing to protect: a mended config may follow.
+  const bool exists = fs::exists(files_.Config()) &&
+                      (HasCheckpoint(files_.Checkpoints()) || fs::exists(files_.Final()));
   SAP_REQUIRE(ErrorKind::kOption,
               rule != ResumeRule::kNever || !exists,
               "{}: holds a run already and resume is 'never'; choose another name or resume: auto",
@@ -50,11 +52,7 @@ RunDir::RunDir(const fs::path& root, const std::string& config_yaml, ResumeRule 
                 root.string(),
                 FirstDifference(before, config_yaml));
   }
-  if (exists && fs::exists(files_.Final())) {
-    status_ = Status::kFinished;
-  } else if (HasCheckpoint(files_.Checkpoints())) {
-    status_ = Status::kResumable;
-  }
+  if (exists) status_ = fs::exists(files_.Final()) ? Status::kFinished : Status::kResumable;
   SAP_REQUIRE(ErrorKind::kOption,
               rule != ResumeRule::kMust || status_ != Status::kFresh,
               "{}: resume is 'must', but there is no checkpoint; check output_dir and name, or "

@@ -21,8 +21,8 @@ TEST(PatchIndex, PositivePatchIsGrownAroundTheLesion) {
 
 TEST(PatchIndex, PositivePatchIsShiftedInwardAtBorders) {
   const Box patch = PositivePatch({{0, 150, 297}, {5, 155, 300}}, {96, 96, 96}, {300, 300, 300});
-  EXPECT_EQ(patch.begin_vox, (XyzInt{0, 104, 204}));
-  EXPECT_EQ(patch.end_vox, (XyzInt{96, 200, 300}));
+  EXPECT_EQ(patch.begin_vox, (XyzInt{0, 105, 204}));
+  EXPECT_EQ(patch.end_vox, (XyzInt{96, 201, 300}));
 }
 
 TEST(PatchIndex, PositivePatchGrowsForLargeLesionsAndShrinksInSmallVolumes) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/tiny_cohort.h"
 
+#include <array>
 #include <cmath>
 #include <fstream>
 
@@ -62,7 +63,7 @@ struct TinyCase {
 
 TinyCase DrawCase(const TinyCohortOptions& options, Rng& rng) {
   const XyzInt& size = options.size_vox;
-  const at::IntArrayRef shape = {size.x, size.y, size.z};
+  const std::array<int64_t, 3> shape = {size.x, size.y, size.z};
   TinyCase c{at::zeros(shape, at::kFloat),
              at::zeros(shape, at::kFloat),
              at::zeros(shape, at::kByte),

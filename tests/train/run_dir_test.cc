@@ -24,9 +24,15 @@ std::string FaultOf(const std::function<void()>& work) {
   return "";
 }
 
+// A run that has saved: config and one checkpoint.
+void BeginRun(const fs::path& root, const std::string& config) {
+  const RunDir first(root, config, ResumeRule::kAuto);
+  CreateFolder(first.files().Checkpoints() / "step-000000001");
+}
+
 TEST(RunDir, AnotherConfigNeverContinuesARun) {
   const fs::path root = FreshFolder() / "run";
-  { const RunDir first(root, "lr: 1\nseed: 2\n", ResumeRule::kAuto); }
+  BeginRun(root, "lr: 1\nseed: 2\n");
   EXPECT_THAT(FaultOf([&] { RunDir(root, "lr: 1\nseed: 3\n", ResumeRule::kAuto); }),
               HasSubstr("'seed: 2' there, 'seed: 3' now"));
   EXPECT_EQ(ReadFile(root / "config.resolved.yaml"), "lr: 1\nseed: 2\n");
@@ -36,9 +42,17 @@ TEST(RunDir, NeverRefusesAndMustNeedsACheckpoint) {
   const fs::path root = FreshFolder() / "run";
   EXPECT_THAT(FaultOf([&] { RunDir(root, "a: 1\n", ResumeRule::kMust); }),
               HasSubstr("no checkpoint"));
-  { const RunDir first(root, "a: 1\n", ResumeRule::kAuto); }
+  BeginRun(root, "a: 1\n");
   EXPECT_THAT(FaultOf([&] { RunDir(root, "a: 1\n", ResumeRule::kNever); }),
               HasSubstr("holds a run already"));
+}
+
+TEST(RunDir, MendedConfigMayFollowARunThatSavedNothing) {
+  const fs::path root = FreshFolder() / "run";
+  { const RunDir failed(root, "path: wrong\n", ResumeRule::kAuto); }
+  const RunDir mended(root, "path: right\n", ResumeRule::kAuto);
+  EXPECT_EQ(mended.status(), RunDir::Status::kFresh);
+  EXPECT_EQ(ReadFile(root / "config.resolved.yaml"), "path: right\n");
 }
 
 TEST(RunDir, SecondProcessIsKeptOut) {

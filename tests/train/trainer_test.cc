@@ -25,7 +25,7 @@ using ::testing::HasSubstr;
 constexpr XyzInt kRoi = {32, 32, 64};
 
 std::shared_ptr<const data::VolumeStore> TinyStore(const fs::path& folder) {
-  testing::MakeTinyCohort(folder / "cohort", {.num_cases = 3, .size_vox = {40, 40, 64}});
+  testing::MakeTinyCohort(folder / "cohort", {.num_cases = 3, .size_vox = {64, 64, 160}});
   const data::CohortOptions options{.path = (folder / "cohort").string()};
   return data::OpenOrBuildStore(data::LoadCohort(options),
                                 {.cache_dir = (folder / "cache").string()});

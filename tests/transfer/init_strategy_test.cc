@@ -192,9 +192,9 @@ TEST(ApplyInit, WrongShapesAndNonFiniteValuesAreNamed) {
     if (name == "decoder2.conv_block.conv1.conv.weight") tensor = at::zeros({1, 2});
   }
   EXPECT_TRUE(InitIsRefused({.mode = InitMode::kSap, .path = Write(weights)},
-                            "decoder2.conv_block.conv1.conv.weight is Float[1, 2]"));
+                            "decoder2.conv_block.conv1.conv.weight is float32[1, 2]"));
   weights = FilledWeights(SmallNetwork(), kMark);
-  weights.entries[0].second.view(-1)[3] = std::numeric_limits<float>::quiet_NaN();
+  weights.entries[0].second.fill_(std::numeric_limits<float>::quiet_NaN());
   EXPECT_TRUE(InitIsRefused({.mode = InitMode::kSap, .path = Write(weights)}, "not finite"));
 }
 

@@ -28,7 +28,7 @@ struct RunFiles {
 };
 
 // A run owns its folder: a lock keeps a second process out, and another config never continues
-// or overwrites what is there.
+// or overwrites what was saved there.
 class RunDir {
  public:
   enum class Status { kFresh, kResumable, kFinished };
