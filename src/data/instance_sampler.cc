@@ -2,7 +2,6 @@
 #include "sap/data/instance_sampler.h"
 
 #include <algorithm>
-#include <numeric>
 #include <span>
 
 #include "data/patch_placement.h"
@@ -39,21 +38,12 @@ Box WholeVolume(const StoredCase& c) {
   return {{}, c.size_vox};
 }
 
-// An imported lesion patch stands for one lesion, the largest, whatever neighbours it shows.
-std::vector<std::size_t> LesionsToVisit(const StoredCase& c) {
-  std::vector<std::size_t> all(c.lesions.size());
-  std::iota(all.begin(), all.end(), std::size_t{0});
-  if (c.kind != RecordKind::kLesionPatch || all.empty()) return all;
-  return {*std::max_element(all.begin(), all.end(), [&](std::size_t a, std::size_t b) {
-    return c.lesions[a].num_vox < c.lesions[b].num_vox;
-  })};
-}
-
 void AddPositives(Epoch& e) {
   const XyzInt grown = TrainingPatchSize(e.options.patch_size_vox);
   for (const std::size_t i : e.case_idxs) {
     const StoredCase& c = e.store.CaseAt(i);
-    for (const std::size_t l : LesionsToVisit(c)) {
+    if (c.kind == RecordKind::kBackgroundPatch) continue;  // whatever its label file holds
+    for (std::size_t l = 0; l < c.lesions.size(); ++l) {
       const Lesion& lesion = c.lesions[l];
       Rng rng = e.RngOf(Stream::kCrop, e.plan.size());
       const Box patch = c.kind == RecordKind::kCase ? PositivePatch(lesion.box, grown, c.size_vox)

@@ -60,7 +60,8 @@ TEST(Optimizer, GradientInAnotherMemoryFormatGivesTheSameUpdate) {
     a.Step(1.0);
     b.Step(1.0);
   }
-  EXPECT_TRUE(TensorNear(last.detach().contiguous(), plain.detach(), 0.0));
+  // The kernel's vector and remainder loops round differently, by an ulp.
+  EXPECT_TRUE(TensorNear(last.detach().contiguous(), plain.detach(), 1e-7));
   EXPECT_FALSE(TensorNear(plain.detach(), value, 1e-3));
 }
 
