@@ -71,20 +71,6 @@ std::string Print(E value) {
   return EnumName(value);
 }
 
-// Declared first, so that an optional can hold each of them.
-template <typename T>
-Fault Read(const ConfigNode& node, std::vector<T>& value);
-template <typename T>
-Fault Read(const ConfigNode& node, Xyz<T>& value);
-template <typename T>
-Fault Read(const ConfigNode& node, std::map<std::string, T>& value);
-template <typename T>
-std::string Print(const std::vector<T>& value);
-template <typename T>
-std::string Print(const Xyz<T>& value);
-template <typename T>
-std::string Print(const std::map<std::string, T>& value);
-
 template <typename T>
 Fault Read(const ConfigNode& node, std::optional<T>& value) {
   if (node.kind == ConfigNode::Kind::kNull) {
