@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sap/image/volume.h"
+
+namespace sap::preprocess {
+
+// Canonical names of Station::modality. A Dixon in-phase that stands in for T1 is called T1.
+inline constexpr const char* kT1 = "T1";
+inline constexpr const char* kDwi = "DWI";
+
+// One volume of one table position: a T1 station, or one b-value of a diffusion station.
+struct Station {
+  Volume image;          // float32 [X, Y, Z], oriented to LPS
+  std::string modality;  // kT1, kDwi, or another sequence's own name (carried, not processed)
+  std::optional<double> b_s_per_mm2;  // diffusion only
+  int station_idx = 0;                // within the modality, 0 = most inferior
+  std::string sequence;               // rule or protocol that matched, free of identifiers
+};
+
+// What an input reader returns for one patient: the pipeline's whole input.
+struct StationSet {
+  std::string case_id;
+  std::vector<Station> stations;     // any order
+  std::string input_sha256;          // over all input files, order independent of the file names
+  std::vector<std::string> notices;  // what a reader dropped or assumed, free of identifiers
+};
+
+// z of the grid's centre in LPS millimetres (towards the head).
+double CentreZMm(const Geometry& grid);
+
+// Numbers the stations of each modality by the z of their centres, ascending; volumes of one
+// modality whose centres lie within tol_mm in z (b-values of one position) share an index.
+void NumberStations(std::vector<Station>& stations, double tol_mm = 1.0);
+
+// Indices into `stations` of one modality, by (station_idx, b ascending).
+std::vector<std::size_t> IndicesOf(const std::vector<Station>& stations,
+                                   const std::string& modality);
+
+}  // namespace sap::preprocess

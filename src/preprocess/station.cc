@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sap/preprocess/station.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <numeric>
+
+namespace sap::preprocess {
+
+double CentreZMm(const Geometry& grid) {
+  XyzDouble centre_vox;
+  for (std::size_t a = 0; a < 3; ++a) {
+    centre_vox[a] = 0.5 * static_cast<double>(grid.size_vox[a] - 1);
+  }
+  return grid.LpsFromVox(centre_vox).z;
+}
+
+void NumberStations(std::vector<Station>& stations, double tol_mm) {
+  std::map<std::string, std::vector<std::size_t>> by_modality;
+  for (std::size_t i = 0; i < stations.size(); ++i) {
+    by_modality[stations[i].modality].push_back(i);
+  }
+  for (auto& [modality, order] : by_modality) {
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return CentreZMm(stations[a].image.geometry()) < CentreZMm(stations[b].image.geometry());
+    });
+    int station_idx = -1;
+    double start_z_mm = -std::numeric_limits<double>::infinity();
+    for (const std::size_t i : order) {
+      const double z_mm = CentreZMm(stations[i].image.geometry());
+      if (z_mm > start_z_mm + tol_mm) {
+        ++station_idx;
+        start_z_mm = z_mm;
+      }
+      stations[i].station_idx = station_idx;
+    }
+  }
+}
+
+std::vector<std::size_t> IndicesOf(const std::vector<Station>& stations,
+                                   const std::string& modality) {
+  std::vector<std::size_t> indices;
+  for (std::size_t i = 0; i < stations.size(); ++i) {
+    if (stations[i].modality == modality) indices.push_back(i);
+  }
+  std::stable_sort(indices.begin(), indices.end(), [&](std::size_t a, std::size_t b) {
+    const Station& left = stations[a];
+    const Station& right = stations[b];
+    if (left.station_idx != right.station_idx) return left.station_idx < right.station_idx;
+    return left.b_s_per_mm2.value_or(0.0) < right.b_s_per_mm2.value_or(0.0);
+  });
+  return indices;
+}
+
+}  // namespace sap::preprocess
