@@ -14,7 +14,8 @@ find_package(Eigen3 REQUIRED)
 find_package(ZLIB REQUIRED)
 
 set(SAP_ITK_COMPONENTS ITKCommon ITKIOImageBase ITKIONIFTI ITKIOMeta ITKIONRRD ITKImageGrid
-    ITKImageFunction ITKSmoothing ITKDistanceMap ITKTransform)
+    ITKImageFunction ITKSmoothing ITKDistanceMap ITKTransform ITKAnisotropicSmoothing
+    ITKBiasCorrection ITKMetricsv4 ITKOptimizersv4 ITKRegistrationMethodsv4 ITKIOGDCM)
 find_package(ITK REQUIRED COMPONENTS ${SAP_ITK_COMPONENTS})
 
 add_library(sap_external_core INTERFACE)

@@ -21,7 +21,7 @@ set(SAP_MODULE_core_EXTERNAL SapExternal::core)
 set(SAP_MODULE_image_EXTERNAL SapExternal::itk)
 set(SAP_MODULE_preprocess_EXTERNAL SapExternal::itk)
 set(SAP_MODULE_phantom_EXTERNAL SapExternal::itk)
-set(SAP_MODULE_cli_EXTERNAL SapExternal::cli)
+set(SAP_MODULE_cli_EXTERNAL SapExternal::cli SapExternal::png)
 set(SAP_MODULE_train_EXTERNAL SapExternal::png)
 set(SAP_MODULE_infer_EXTERNAL)
 

@@ -7,6 +7,7 @@ namespace sap::cli {
 int PhantomMain(int argc, char** argv);
 int TrainMain(int argc, char** argv);
 int CvMain(int argc, char** argv);
+int PreprocessMain(int argc, char** argv);
 int PredictMain(int argc, char** argv);
 int EvaluateMain(int argc, char** argv);
 int ConvertMain(int argc, char** argv);

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/preprocess_case.h"
+
+#include <nlohmann/json.hpp>
+
+#include "cli/preprocess_input.h"
+#include "cli/preprocess_qc.h"
+#include "sap/core/error.h"
+#include "sap/core/files.h"
+#include "sap/core/log.h"
+#include "sap/core/provenance.h"
+#include "sap/image/volume_io.h"
+
+namespace sap::cli {
+namespace {
+
+using nlohmann::json;
+
+// Raised when a step's mathematics changes, so that older cases are made again.
+constexpr int kMethodVersion = 1;
+
+constexpr const char* kStagesFolder = ".stages";
+
+void WriteImages(const fs::path& folder, const preprocess::CaseVolumes& volumes) {
+  WriteVolume(folder / "T1.nii.gz", volumes.t1);
+  WriteVolume(folder / "b1000.nii.gz", volumes.b1000);
+  WriteVolume(folder / "body.nii.gz", volumes.body);
+  if (volumes.adc) WriteVolume(folder / "ADC_um2_per_s.nii.gz", *volumes.adc);
+}
+
+json OptionsRecord(PreprocessOptions options) {
+  json record = json::object();
+  const OptionTable table(options.pipeline);
+  for (const OptionField& field : table.fields()) record[field.key] = field.print();
+  return record;
+}
+
+}  // namespace
+
+json ImageHashes(const fs::path& folder) {
+  json hashes = json::object();
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with(".nii.gz")) hashes[name] = Sha256OfFile(entry.path());
+  }
+  return hashes;
+}
+
+std::string CaseKey(const std::string& input_sha256, PreprocessOptions options) {
+  options.pipeline.keep_intermediates = false;
+  return Sha256OfBytes(json({{"input", input_sha256},
+                             {"options", OptionsRecord(options)},
+                             {"method", kMethodVersion}})
+                           .dump());
+}
+
+std::optional<json> FinishedRecord(const fs::path& folder, const std::string& key) {
+  if (!fs::exists(folder / kPreprocessRecord)) return std::nullopt;
+  const json record =
+      json::parse(ReadFile(folder / kPreprocessRecord), nullptr, /*allow_exceptions=*/false);
+  if (!record.is_object() || record.value("key", "") != key) return std::nullopt;
+  if (record.value("files_sha256", json::object()) != ImageHashes(folder)) return std::nullopt;
+  return record;
+}
+
+json PreprocessOne(const std::string& case_id,
+                   const std::string& input_sha256,
+                   const std::string& key,
+                   const PreprocessOptions& options) {
+  preprocess::StationSet input;
+  if (options.from) {
+    input.case_id = case_id;
+  } else {
+    input = ReadPatient(fs::path(options.input_dir) / case_id);
+  }
+  preprocess::RunPlan plan;
+  plan.from = options.from;
+  plan.stages = fs::path(options.output_dir) / kStagesFolder / case_id;
+  plan.on_step = [&](preprocess::Step step) { log::Debug("{}: {}", case_id, EnumName(step)); };
+  json record = {{"case", case_id},
+                 {"subject", case_id},
+                 {"key", key},
+                 {"input_sha256", input_sha256},
+                 {"method_version", kMethodVersion},
+                 {"options", OptionsRecord(options)},
+                 {"provenance", Provenance()}};
+  const preprocess::CaseResult result = preprocess::RunCase(input, options.pipeline, plan, record);
+  AppendLine(fs::path(options.output_dir) / "preprocess_times.jsonl",
+             json({{"case", case_id}, {"seconds", record.at("seconds")}}).dump());
+  record.erase("seconds");
+  const fs::path folder = fs::path(options.output_dir) / case_id;
+  WriteFolderAtomically(folder, /*replace=*/true, [&](const fs::path& temporary) {
+    WriteImages(temporary, result.volumes);
+    if (options.qc) WriteQcPng(temporary / "qc.png", result.volumes);
+    record["files_sha256"] = ImageHashes(temporary);
+    WriteFileAtomically(temporary / kPreprocessRecord, record.dump(2) + "\n");
+  });
+  for (const std::string& notice : result.notices) log::Warning("{}: {}", case_id, notice);
+  return record;
+}
+
+}  // namespace sap::cli

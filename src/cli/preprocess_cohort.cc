@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/preprocess_cohort.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/preprocess_case.h"
+#include "sap/core/error.h"
+#include "sap/core/files.h"
+#include "sap/core/tables.h"
+#include "sap/image/volume_io.h"
+#include "sap/preprocess/nyul.h"
+
+namespace sap::cli {
+namespace {
+
+using nlohmann::json;
+using preprocess::NyulMap;
+
+json ReadRecord(const fs::path& folder) {
+  return json::parse(ReadFile(folder / kPreprocessRecord));
+}
+
+// Landmarks of the image before any standardisation: measured once, kept in case.json.
+std::vector<double> NativeLandmarks(const fs::path& folder,
+                                    const std::string& modality,
+                                    json& record,
+                                    const preprocess::NyulOptions& options) {
+  const json known = record.value("/nyul"_json_pointer / modality, json::object());
+  if (known.contains("from") && known.value("percentiles", json()) == json(options.percentiles)) {
+    return known.at("from").get<std::vector<double>>();
+  }
+  const Volume image = ReadVolume(folder / (modality + ".nii.gz"));
+  Tensor data_XYZ = image.data();
+  if (known.contains("to")) {
+    data_XYZ = preprocess::ApplyNyul(data_XYZ,
+                                     NyulMap{known.at("to").get<std::vector<double>>(),
+                                             known.at("from").get<std::vector<double>>()});
+  }
+  return preprocess::Landmarks(data_XYZ, options);
+}
+
+// The new image and record appear one after the other; the image's hash in the record tells a
+// later run when it was stopped between them, and that case is made again.
+bool MoveToScale(const fs::path& folder,
+                 const std::string& modality,
+                 const NyulMap& map,
+                 const preprocess::NyulOptions& options) {
+  json record = ReadRecord(folder);
+  const json known = record.value("/nyul"_json_pointer / modality, json::object());
+  const json wanted = {{"percentiles", options.percentiles}, {"from", map.from}, {"to", map.to}};
+  if (known == wanted) return false;
+  const fs::path path = folder / (modality + ".nii.gz");
+  const Volume image = ReadVolume(path);
+  Tensor data_XYZ = image.data();
+  if (known.contains("to")) {
+    data_XYZ = preprocess::ApplyNyul(data_XYZ,
+                                     NyulMap{known.at("to").get<std::vector<double>>(),
+                                             known.at("from").get<std::vector<double>>()});
+  }
+  WriteVolume(path, image.WithData(preprocess::ApplyNyul(data_XYZ, map)));
+  record["nyul"][modality] = wanted;
+  record["files_sha256"][modality + ".nii.gz"] = Sha256OfFile(path);
+  WriteFileAtomically(folder / kPreprocessRecord, record.dump(2) + "\n");
+  return true;
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t n = values.size();
+  return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
+}
+
+// Worst or total of what a step recorded, by column name.
+std::map<std::string, double> FiguresOf(const json& record) {
+  std::map<std::string, double> figures;
+  const auto raise = [&](const std::string& name, double value) {
+    auto [place, fresh] = figures.try_emplace(name, value);
+    if (!fresh) place->second = std::max(place->second, value);
+  };
+  const json& steps = record.at("steps");
+  for (const json& one : steps.value("bias", json::array())) {
+    const auto modality = one.at("modality").get<std::string>();
+    raise(modality + "_bias_sd", one.at("log_field_sd").get<double>());
+    raise(modality + "_bias_residual_sd", one.at("residual_log_sd").get<double>());
+  }
+  for (const auto& [modality, one] : steps.value("isis", json::object()).items()) {
+    for (const json& gain : one.at("gain")) {
+      raise(modality + "_gain_step", std::abs(std::log(gain.get<double>())));
+    }
+  }
+  const json pairs = steps.value("/register_stations/pairs"_json_pointer, json::array());
+  for (const json& pair : pairs) {
+    const auto shift = pair.at("shift_mm").get<std::vector<double>>();
+    raise("station_shift_mm", std::hypot(shift[0], shift[1], shift[2]));
+    raise("overlap_1_minus_r", 1.0 - pair.at("correlation_after").get<double>());
+  }
+  if (steps.contains("register_to_t1")) {
+    const json& rigid = steps.at("register_to_t1");
+    const auto shift = rigid.at("shift_mm").get<std::vector<double>>();
+    raise("t1_shift_mm", std::hypot(shift[0], shift[1], shift[2]));
+    raise("t1_angle_deg", rigid.at("angle_deg").get<double>());
+    raise("t1_information_nats", rigid.at("information_after_nats").get<double>());
+  }
+  raise("body_ml", steps.at("merge").at("body_ml").get<double>());
+  raise("diffusion_coverage_frac", steps.at("merge").at("diffusion_coverage_frac").get<double>());
+  return figures;
+}
+
+std::map<std::string, std::map<std::string, double>> AllFigures(const fs::path& output_dir) {
+  std::map<std::string, std::map<std::string, double>> figures;
+  for (const auto& entry : fs::directory_iterator(output_dir)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(".") || !fs::exists(entry.path() / kPreprocessRecord)) continue;
+    figures[name] = FiguresOf(ReadRecord(entry.path()));
+  }
+  return figures;
+}
+
+}  // namespace
+
+int Standardise(const std::vector<std::string>& cases, const PreprocessOptions& options) {
+  int moved = 0;
+  const preprocess::NyulOptions& nyul = options.pipeline.nyul;
+  for (const std::string modality : kPreprocessImages) {
+    std::vector<std::vector<double>> landmarks;
+    for (const std::string& case_id : cases) {
+      const fs::path folder = fs::path(options.output_dir) / case_id;
+      json record = ReadRecord(folder);
+      landmarks.push_back(NativeLandmarks(folder, modality, record, nyul));
+    }
+    const std::vector<double> standard = preprocess::FitNyul(landmarks);
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      const NyulMap map{options.pipeline.faults.nyul_identity ? standard : landmarks[i], standard};
+      moved += MoveToScale(fs::path(options.output_dir) / cases[i], modality, map, nyul) ? 1 : 0;
+    }
+    const json model = {
+        {"percentiles", nyul.percentiles}, {"standard", standard}, {"cases", cases}};
+    WriteFileAtomically(fs::path(options.output_dir) / ("nyul_" + modality + ".json"),
+                        model.dump(2) + "\n");
+  }
+  return moved;
+}
+
+std::vector<std::string> WriteCohortTable(const PreprocessOptions& options) {
+  const auto figures = AllFigures(options.output_dir);
+  std::map<std::string, std::vector<double>> columns;
+  for (const auto& [case_id, row] : figures) {
+    for (const auto& [name, value] : row) columns[name].push_back(value);
+  }
+  std::vector<std::string> header = {"case"};
+  for (const auto& [name, values] : columns) header.push_back(name);
+  header.emplace_back("outliers");
+  Table table(header);
+  std::vector<std::string> flagged;
+  for (const auto& [case_id, row] : figures) {
+    std::vector<std::string> cells = {case_id};
+    std::vector<std::string> outliers;
+    for (const auto& [name, values] : columns) {
+      const auto found = row.find(name);
+      cells.push_back(found == row.end() ? "" : fmt::format("{:.6g}", found->second));
+      if (found == row.end() || values.size() < 4) continue;
+      const double median = Median(values);
+      std::vector<double> distances;
+      for (const double value : values) distances.push_back(std::abs(value - median));
+      // A column in which most cases agree exactly still needs a width.
+      const double width = std::max(1.4826 * Median(distances), 1e-3 * std::abs(median) + 1e-6);
+      if (std::abs(found->second - median) > options.outlier * width) outliers.push_back(name);
+    }
+    if (!outliers.empty()) flagged.push_back(case_id);
+    cells.push_back(fmt::format("{}", fmt::join(outliers, " ")));
+    table.AddRow(cells);
+  }
+  WriteFileAtomically(fs::path(options.output_dir) / "preprocess_cohort.csv", table.Csv());
+  return flagged;
+}
+
+}  // namespace sap::cli

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/preprocess_case.h"
+#include "cli/preprocess_cohort.h"
+#include "cli/preprocess_input.h"
+#include "sap/cli/app.h"
+#include "sap/cli/commands.h"
+#include "sap/core/error.h"
+#include "sap/core/files.h"
+#include "sap/core/log.h"
+#include "sap/core/progress.h"
+
+namespace sap::cli {
+namespace {
+
+using nlohmann::json;
+
+struct Outcome {
+  std::vector<std::string> done;  // made now or found finished
+  int made = 0;
+  std::vector<std::string> failures;
+  ErrorKind kind = ErrorKind::kInput;
+};
+
+void RunOne(const std::string& case_id, const PreprocessOptions& options, Outcome& outcome) {
+  const std::string input_sha256 = InputHash(fs::path(options.input_dir) / case_id);
+  const std::string key = CaseKey(input_sha256, options);
+  const fs::path folder = fs::path(options.output_dir) / case_id;
+  if (!options.from && FinishedRecord(folder, key)) {
+    log::Info("{}: unchanged, left as it is", case_id);
+  } else {
+    PreprocessOne(case_id, input_sha256, key, options);
+    ++outcome.made;
+  }
+  outcome.done.push_back(case_id);
+}
+
+// A failed patient does not stop the others; together they decide the end.
+Outcome RunAll(const std::vector<std::string>& patients, const PreprocessOptions& options) {
+  Outcome outcome;
+  Progress progress("cases", static_cast<int64_t>(patients.size()));
+  for (const std::string& case_id : patients) {
+    try {
+      RunOne(case_id, options, outcome);
+    } catch (const Error& error) {
+      if (outcome.failures.empty()) outcome.kind = error.kind();
+      const std::string text = error.what();
+      outcome.failures.push_back(text.starts_with(case_id) ? text : case_id + ": " + text);
+      log::Warning("{}: failed", case_id);
+    }
+    progress.Advance(1, case_id);
+  }
+  progress.Finish();
+  return outcome;
+}
+
+int DryRun(const std::vector<std::string>& patients, const PreprocessOptions& options) {
+  for (const std::string& case_id : patients) {
+    const fs::path input = fs::path(options.input_dir) / case_id;
+    const bool done =
+        FinishedRecord(fs::path(options.output_dir) / case_id, CaseKey(InputHash(input), options))
+            .has_value();
+    std::cout << fmt::format("{}: {}\n", case_id, done ? "finished" : "to do");
+  }
+  return 0;
+}
+
+int Preprocess(const PreprocessOptions& options, const AppContext& context) {
+  const std::vector<std::string> patients = PatientsOf(options);
+  if (context.dry_run) return DryRun(patients, options);
+  CreateFolder(options.output_dir);
+  const Outcome outcome = RunAll(patients, options);
+  int standardised = 0;
+  // The scale is the cohort's: a share, or a cohort with a hole, would fit another one.
+  const bool whole = options.part.empty() && options.cases.empty() && outcome.failures.empty();
+  if (options.standardise && whole) standardised = Standardise(outcome.done, options);
+  const std::vector<std::string> flagged = WriteCohortTable(options);
+  for (const std::string& case_id : flagged) {
+    log::Warning("{}: an outlier of the cohort; see preprocess_cohort.csv", case_id);
+  }
+  SAP_REQUIRE(outcome.kind,
+              outcome.failures.empty(),
+              "{} of {} cases failed:\n{}",
+              outcome.failures.size(),
+              patients.size(),
+              fmt::join(outcome.failures, "\n"));
+  if (context.json) {
+    std::cout << json({{"cases", patients.size()},
+                       {"made", outcome.made},
+                       {"images_standardised", standardised},
+                       {"outliers", flagged}})
+                     .dump()
+              << "\n";
+  } else if (!context.quiet) {
+    std::cout << fmt::format("{} cases ({} made now, {} images standardised, {} flagged)\n",
+                             patients.size(),
+                             outcome.made,
+                             standardised,
+                             flagged.size());
+  }
+  return 0;
+}
+
+// A preset is a set of defaults: it is known before the other keys are read.
+std::vector<std::string> TakePreset(const ConfigNode& config, PreprocessOptions& options) {
+  const ConfigNode* node = config.Find("preset");
+  if (node == nullptr) return {};
+  const auto preset = EnumFromName<preprocess::Preset>(node->scalar);
+  if (preset) options.pipeline = preprocess::PresetOptions(*preset);
+  return {};
+}
+
+}  // namespace
+
+int PreprocessMain(int argc, char** argv) {
+  PreprocessOptions options;
+  OptionTable table(options);
+  const AppInfo info = {
+      .name = "sap-preprocess",
+      .summary = "Turns whole-body MRI stations into case folders with T1 and b1000 on one grid.",
+      .example =
+          "sap-preprocess --input_dir stations --output_dir cohort\n"
+          "sap-preprocess --config configs/preprocess.yaml --set part=1/4",
+      .config_name = "preprocess.yaml"};
+  return RunApp(
+      argc,
+      argv,
+      info,
+      table,
+      [&](const AppContext& context) { return Preprocess(options, context); },
+      [&](ConfigNode& config) { return TakePreset(config, options); });
+}
+
+}  // namespace sap::cli

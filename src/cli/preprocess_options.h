@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sap/core/options.h"
+#include "sap/preprocess/pipeline_options.h"
+
+namespace sap::cli {
+
+struct PreprocessOptions {
+  std::string input_dir;
+  std::string output_dir;
+  std::vector<std::string> cases;
+  std::string part;
+  std::optional<preprocess::Step> from;
+  bool standardise = true;
+  bool qc = true;
+  double outlier = 5.0;
+  preprocess::PipelineOptions pipeline;
+
+  template <typename Visitor>
+  void Describe(Visitor& v) {
+    v.Field("input_dir", input_dir)
+        .Help("<patient>/ folders with T1_1.nii.gz, DWI_1_b1000.nii.gz, ...");
+    v.Field("output_dir", output_dir).Help("where <case>/ folders are written").Required();
+    v.Field("cases", cases).Help("only these patients; [] = all");
+    v.Field("part", part).Help("i/n: the i-th of n shares of the patients, 1-based; empty = all");
+    v.Field("from", from)
+        .Help("start at this step, from kept intermediates; null = from the start");
+    v.Field("standardise", standardise)
+        .Help("put the cohort on one intensity scale at the end (whole cohort only, not a part)");
+    v.Field("qc", qc).Help("write qc.png into each case folder");
+    v.Field("outlier", outlier)
+        .Help("robust z-score from which the cohort table flags a figure")
+        .Range(1.0, 100.0);
+    pipeline.Describe(v);
+  }
+};
+
+}  // namespace sap::cli

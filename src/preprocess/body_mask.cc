@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sap/preprocess/body_mask.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include "sap/core/error.h"
+#include "sap/core/parallel.h"
+#include "sap/image/components.h"
+#include "sap/image/intensity.h"
+#include "sap/image/morphology.h"
+
+namespace sap::preprocess {
+namespace {
+
+// Noise is Rayleigh distributed and tissue spans a decade, so that the classes have like widths
+// only on a logarithmic scale. Values under a thousandth of the bright tissue are one class.
+double LogOtsu(const Tensor& image_XYZ) {
+  const double bright = Percentiles(image_XYZ, {99.5})[0];
+  const Tensor log_XYZ = image_XYZ.clamp(bright * 1e-3, bright).log();
+  return std::exp(OtsuThreshold(log_XYZ));
+}
+
+double AuthorThreshold(const Tensor& image_XYZ, double floor_signal) {
+  const Tensor positive = image_XYZ.masked_select(image_XYZ > 0);
+  return std::max(floor_signal, 0.02 * Percentiles(positive, {99.0})[0]);
+}
+
+Tensor LargestPart(const Tensor& mask_XYZ) {
+  const Components parts = LabelComponents(mask_XYZ, Connectivity::k6);
+  if (parts.list.empty()) return mask_XYZ;
+  const auto largest =
+      std::max_element(parts.list.begin(), parts.list.end(), [](const auto& a, const auto& b) {
+        return a.num_vox < b.num_vox;
+      });
+  return parts.labels_XYZ == largest->label;
+}
+
+// Flood from the slice's border through background; what it does not reach is body.
+void FillSlice(const bool* mask, bool* filled, int64_t size_x, int64_t size_y, int64_t stride) {
+  std::vector<char> outside(static_cast<std::size_t>(size_x * size_y), 0);
+  std::vector<int64_t> stack;
+  const auto visit = [&](int64_t x, int64_t y) {
+    if (x < 0 || y < 0 || x >= size_x || y >= size_y) return;
+    const int64_t i = x * size_y + y;
+    if (mask[i * stride] || outside[static_cast<std::size_t>(i)] != 0) return;
+    outside[static_cast<std::size_t>(i)] = 1;
+    stack.push_back(i);
+  };
+  for (int64_t x = 0; x < size_x; ++x) {
+    visit(x, 0);
+    visit(x, size_y - 1);
+  }
+  for (int64_t y = 0; y < size_y; ++y) {
+    visit(0, y);
+    visit(size_x - 1, y);
+  }
+  while (!stack.empty()) {
+    const int64_t i = stack.back();
+    stack.pop_back();
+    const int64_t x = i / size_y;
+    const int64_t y = i % size_y;
+    visit(x - 1, y);
+    visit(x + 1, y);
+    visit(x, y - 1);
+    visit(x, y + 1);
+  }
+  for (int64_t i = 0; i < size_x * size_y; ++i) {
+    filled[i * stride] = outside[static_cast<std::size_t>(i)] == 0;
+  }
+}
+
+Tensor FillAxialHoles(const Tensor& mask_XYZ) {
+  const Tensor source_XYZ = mask_XYZ.to(at::kBool).contiguous();
+  Tensor filled_XYZ = at::empty_like(source_XYZ);
+  const bool* source = source_XYZ.const_data_ptr<bool>();
+  bool* filled = filled_XYZ.mutable_data_ptr<bool>();
+  const int64_t size_z = source_XYZ.size(2);
+  ParallelFor(size_z, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t z = begin; z < end; ++z) {
+      FillSlice(source + z, filled + z, source_XYZ.size(0), source_XYZ.size(1), size_z);
+    }
+  });
+  return filled_XYZ;
+}
+
+// Edge values go on beyond the array, else a closing eats the body where the station ends.
+Tensor CloseWithEdges(const Tensor& mask_XYZ, const XyzDouble& spacing_mm, double radius_mm) {
+  std::vector<int64_t> pad;
+  for (const std::size_t a : {std::size_t{2}, std::size_t{1}, std::size_t{0}}) {
+    const auto margin_vox = static_cast<int64_t>(radius_mm / spacing_mm[a]) + 1;
+    pad.insert(pad.end(), {margin_vox, margin_vox});
+  }
+  const Tensor padded = at::replication_pad3d(mask_XYZ.to(at::kFloat).unsqueeze(0), pad)[0] > 0.5;
+  Tensor closed = Erode(Dilate(padded, spacing_mm, radius_mm), spacing_mm, radius_mm);
+  for (int64_t a = 0; a < 3; ++a) {
+    const int64_t margin_vox = pad[static_cast<std::size_t>(2 * (2 - a))];
+    closed = closed.narrow(a, margin_vox, mask_XYZ.size(a));
+  }
+  return closed.contiguous();
+}
+
+}  // namespace
+
+double OtsuThreshold(const Tensor& values, int num_bins) {
+  const double low = values.min().item<double>();
+  const double high = values.max().item<double>();
+  if (!(high > low)) return low;
+  const Tensor counts = at::histc(values.to(at::kFloat), num_bins, low, high).to(at::kDouble);
+  const Tensor sums = counts * (at::arange(num_bins, at::kDouble) + 0.5);
+  const Tensor below = counts.cumsum(0);
+  const Tensor below_sum = sums.cumsum(0);
+  const Tensor above = below[-1] - below;
+  const Tensor gap = below_sum / below - (below_sum[-1] - below_sum) / above;
+  const Tensor between = (below * above * gap.square()).nan_to_num(0.0);
+  const int64_t bin = between.argmax().item<int64_t>();
+  return low + (high - low) * static_cast<double>(bin + 1) / num_bins;
+}
+
+Tensor BodyMask(const Volume& image, const BodyMaskOptions& options, double floor_signal) {
+  const Tensor& image_XYZ = image.data();
+  const XyzDouble& spacing_mm = image.geometry().spacing_mm;
+  SAP_REQUIRE(ErrorKind::kInput,
+              image_XYZ.max().item<float>() > 0.0F,
+              "a station without any signal above 0; check the export of this series");
+  const double threshold = options.threshold == MaskThreshold::kOtsu
+                               ? LogOtsu(image_XYZ)
+                               : AuthorThreshold(image_XYZ, floor_signal);
+  Tensor mask_XYZ = LargestPart(image_XYZ > threshold);
+  if (options.closing_mm > 0) {
+    mask_XYZ = CloseWithEdges(mask_XYZ, spacing_mm, options.closing_mm);
+  }
+  mask_XYZ = FillAxialHoles(mask_XYZ);
+  if (options.margin_mm > 0) mask_XYZ = Dilate(mask_XYZ, spacing_mm, options.margin_mm);
+  return mask_XYZ;
+}
+
+}  // namespace sap::preprocess

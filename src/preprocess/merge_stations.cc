@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sap/preprocess/merge_stations.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <ATen/ATen.h>
+
+#include "sap/core/error.h"
+#include "sap/core/parallel.h"
+
+namespace sap::preprocess {
+namespace {
+
+struct Span {
+  double low = 1e30;
+  double high = -1e30;
+};
+
+// Extent of another grid's outer faces along axis a of `grid`, in voxels of `grid`.
+Span ExtentVox(const Geometry& grid, const Geometry& other, std::size_t a) {
+  Span span;
+  for (int corner = 0; corner < 8; ++corner) {
+    XyzDouble at_vox;
+    for (std::size_t b = 0; b < 3; ++b) {
+      const bool far = ((corner >> b) & 1) != 0;
+      at_vox[b] = far ? static_cast<double>(other.size_vox[b]) - 0.5 : -0.5;
+    }
+    const double here = grid.VoxFromLps(other.LpsFromVox(at_vox))[a];
+    span.low = std::min(span.low, here);
+    span.high = std::max(span.high, here);
+  }
+  return span;
+}
+
+// One station as the inner loop sees it.
+struct Source {
+  Tensor weighted_XYZ;  // image * mask
+  Tensor mask_XYZ;      // float
+  XyzInt size_vox;
+  XyzDouble first_vox;                // of grid voxel 0, 0, 0
+  std::array<XyzDouble, 3> step_vox;  // per grid voxel along x, y, z
+  double ramp_low_vox = 0;            // length shared with the neighbour below; 0 = none
+  double ramp_high_vox = 0;
+};
+
+Source MakeSource(const MergeInput& station, const Geometry& grid, const RigidMap& map) {
+  Source s;
+  s.mask_XYZ = station.mask_XYZ.to(at::kFloat).contiguous();
+  s.weighted_XYZ = (station.image.data() * s.mask_XYZ).contiguous();
+  const Geometry& own = station.image.geometry();
+  s.size_vox = own.size_vox;
+  const auto source_vox = [&](const XyzDouble& grid_vox) {
+    return own.VoxFromLps(map.Apply(grid.LpsFromVox(grid_vox)));
+  };
+  s.first_vox = source_vox({0, 0, 0});
+  for (std::size_t t = 0; t < 3; ++t) {
+    XyzDouble unit;
+    unit[t] = 1;
+    const XyzDouble end_vox = source_vox(unit);
+    for (std::size_t a = 0; a < 3; ++a) s.step_vox[t][a] = end_vox[a] - s.first_vox[a];
+  }
+  return s;
+}
+
+void SetRamps(std::vector<Source>& sources, const std::vector<MergeInput>& stations) {
+  for (std::size_t i = 0; i + 1 < sources.size(); ++i) {
+    const Geometry& lower = stations[i].image.geometry();
+    const Geometry& upper = stations[i + 1].image.geometry();
+    const double in_lower =
+        static_cast<double>(lower.size_vox.z) - 0.5 - ExtentVox(lower, upper, 2).low;
+    const double in_upper = ExtentVox(upper, lower, 2).high + 0.5;
+    sources[i].ramp_high_vox = std::max(in_lower, 0.0);
+    sources[i + 1].ramp_low_vox = std::max(in_upper, 0.0);
+  }
+}
+
+struct Sample {
+  double signal = 0;   // interpolated image * mask
+  double covered = 0;  // interpolated mask
+};
+
+Sample SampleAt(const Source& s, const XyzDouble& v) {
+  std::array<int64_t, 3> low{};
+  std::array<int64_t, 3> high{};
+  std::array<double, 3> frac{};
+  for (std::size_t a = 0; a < 3; ++a) {
+    const double at = std::clamp(v[a], 0.0, static_cast<double>(s.size_vox[a] - 1));
+    low[a] = static_cast<int64_t>(at);
+    high[a] = std::min(low[a] + 1, s.size_vox[a] - 1);
+    frac[a] = at - static_cast<double>(low[a]);
+  }
+  const float* image = s.weighted_XYZ.const_data_ptr<float>();
+  const float* mask = s.mask_XYZ.const_data_ptr<float>();
+  Sample sample;
+  for (unsigned corner = 0; corner < 8; ++corner) {
+    const bool hx = (corner & 4U) != 0;
+    const bool hy = (corner & 2U) != 0;
+    const bool hz = (corner & 1U) != 0;
+    const double weight =
+        (hx ? frac[0] : 1 - frac[0]) * (hy ? frac[1] : 1 - frac[1]) * (hz ? frac[2] : 1 - frac[2]);
+    const int64_t i =
+        ((hx ? high[0] : low[0]) * s.size_vox.y + (hy ? high[1] : low[1])) * s.size_vox.z +
+        (hz ? high[2] : low[2]);
+    sample.signal += weight * image[i];
+    sample.covered += weight * mask[i];
+  }
+  return sample;
+}
+
+bool Inside(const Source& s, const XyzDouble& v) {
+  for (std::size_t a = 0; a < 3; ++a) {
+    if (!(v[a] >= -0.5 && v[a] <= static_cast<double>(s.size_vox[a]) - 0.5)) return false;
+  }
+  return true;
+}
+
+double Ramp(const Source& s, double z_vox) {
+  const double from_low = z_vox + 0.5;
+  const double from_high = static_cast<double>(s.size_vox.z) - 0.5 - z_vox;
+  double ramp = 1;
+  if (s.ramp_low_vox > 0) ramp = std::min(ramp, from_low / s.ramp_low_vox);
+  if (s.ramp_high_vox > 0) ramp = std::min(ramp, from_high / s.ramp_high_vox);
+  return std::max(ramp, 1e-6);  // the last face still counts where nothing else does
+}
+
+void MergeRow(const std::vector<Source>& sources,
+              int64_t x,
+              int64_t y,
+              int64_t size_z,
+              float* image,
+              bool* body) {
+  for (int64_t z = 0; z < size_z; ++z) {
+    double signal = 0;
+    double weight = 0;
+    double most_covered = 0;
+    for (const Source& s : sources) {
+      XyzDouble v;
+      for (std::size_t a = 0; a < 3; ++a) {
+        v[a] = s.first_vox[a] + static_cast<double>(x) * s.step_vox[0][a] +
+               static_cast<double>(y) * s.step_vox[1][a] +
+               static_cast<double>(z) * s.step_vox[2][a];
+      }
+      if (!Inside(s, v)) continue;
+      const Sample sample = SampleAt(s, v);
+      const double ramp = Ramp(s, v.z);
+      signal += ramp * sample.signal;
+      weight += ramp * sample.covered;
+      most_covered = std::max(most_covered, sample.covered);
+    }
+    body[z] = most_covered >= 0.5;
+    image[z] = body[z] ? static_cast<float>(signal / weight) : 0.0F;
+  }
+}
+
+}  // namespace
+
+Geometry MergedGrid(const std::vector<Geometry>& stations, const XyzDouble& spacing_mm) {
+  SAP_CHECK(!stations.empty());
+  Geometry frame = stations[(stations.size() - 1) / 2];
+  frame.spacing_mm = spacing_mm;
+  XyzDouble first_vox;
+  for (std::size_t a = 0; a < 3; ++a) {
+    Span span;
+    for (const Geometry& station : stations) {
+      const Span one = ExtentVox(frame, station, a);
+      span.low = std::min(span.low, one.low);
+      span.high = std::max(span.high, one.high);
+    }
+    frame.size_vox[a] =
+        std::max<int64_t>(static_cast<int64_t>(std::ceil(span.high - span.low - 1e-3)), 1);
+    first_vox[a] = span.low + 0.5;
+  }
+  frame.origin_mm = frame.LpsFromVox(first_vox);
+  return frame;
+}
+
+Merged MergeStations(const std::vector<MergeInput>& stations,
+                     const Geometry& grid,
+                     const RigidMap& station_from_grid) {
+  SAP_CHECK(!stations.empty());
+  std::vector<Source> sources;
+  for (const MergeInput& station : stations) {
+    sources.push_back(MakeSource(station, grid, station_from_grid));
+  }
+  SetRamps(sources, stations);
+  const XyzInt& size_vox = grid.size_vox;
+  const Tensor image_XYZ = at::empty({size_vox.x, size_vox.y, size_vox.z}, at::kFloat);
+  Tensor body_XYZ = at::empty(image_XYZ.sizes(), at::kBool);
+  float* image = image_XYZ.mutable_data_ptr<float>();
+  bool* body = body_XYZ.mutable_data_ptr<bool>();
+  ParallelFor(size_vox.x * size_vox.y, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      MergeRow(sources,
+               row / size_vox.y,
+               row % size_vox.y,
+               size_vox.z,
+               image + row * size_vox.z,
+               body + row * size_vox.z);
+    }
+  });
+  return {{image_XYZ, grid}, body_XYZ};
+}
+
+std::vector<double> SeamsVox(const std::vector<Geometry>& stations, const Geometry& grid) {
+  std::vector<double> seams;
+  for (std::size_t i = 0; i + 1 < stations.size(); ++i) {
+    seams.push_back(
+        0.5 * (ExtentVox(grid, stations[i], 2).high + ExtentVox(grid, stations[i + 1], 2).low));
+  }
+  return seams;
+}
+
+}  // namespace sap::preprocess
