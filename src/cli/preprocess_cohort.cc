@@ -82,12 +82,14 @@ std::map<std::string, double> FiguresOf(const json& record) {
     if (!fresh) place->second = std::max(place->second, value);
   };
   const json& steps = record.at("steps");
-  for (const json& one : steps.value("bias", json::array())) {
+  const json bias = steps.value("bias", json::array());
+  for (const json& one : bias) {
     const auto modality = one.at("modality").get<std::string>();
     raise(modality + "_bias_sd", one.at("log_field_sd").get<double>());
     raise(modality + "_bias_residual_sd", one.at("residual_log_sd").get<double>());
   }
-  for (const auto& [modality, one] : steps.value("isis", json::object()).items()) {
+  const json isis = steps.value("isis", json::object());
+  for (const auto& [modality, one] : isis.items()) {
     for (const json& gain : one.at("gain")) {
       raise(modality + "_gain_step", std::abs(std::log(gain.get<double>())));
     }

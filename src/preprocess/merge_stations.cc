@@ -116,13 +116,16 @@ bool Inside(const Source& s, const XyzDouble& v) {
   return true;
 }
 
+// Falls from 1 to 0 between the outermost voxel centres of the two stations that overlap: beyond
+// its last centre a station has no neighbour to interpolate with.
+double RampOf(double from_last_centre_vox, double shared_vox) {
+  return shared_vox > 0 ? from_last_centre_vox / std::max(shared_vox - 1.0, 0.5) : 1.0;
+}
+
 double Ramp(const Source& s, double z_vox) {
-  const double from_low = z_vox + 0.5;
-  const double from_high = static_cast<double>(s.size_vox.z) - 0.5 - z_vox;
-  double ramp = 1;
-  if (s.ramp_low_vox > 0) ramp = std::min(ramp, from_low / s.ramp_low_vox);
-  if (s.ramp_high_vox > 0) ramp = std::min(ramp, from_high / s.ramp_high_vox);
-  return std::max(ramp, 1e-6);  // the last face still counts where nothing else does
+  const double from_high = static_cast<double>(s.size_vox.z - 1) - z_vox;
+  const double ramp = std::min(RampOf(z_vox, s.ramp_low_vox), RampOf(from_high, s.ramp_high_vox));
+  return std::clamp(ramp, 1e-6, 1.0);  // the last face still counts where nothing else does
 }
 
 void MergeRow(const std::vector<Source>& sources,

@@ -25,6 +25,22 @@ XyzDouble ToXyz(const json& values) {
   return {values.at(0).get<double>(), values.at(1).get<double>(), values.at(2).get<double>()};
 }
 
+// NIfTI keeps grids in single precision: the exact one goes to the record, so that a run that
+// starts in the middle ends with the same bytes.
+json ToJson(const Geometry& grid) {
+  return {{"spacing_mm", ToJson(grid.spacing_mm)},
+          {"origin_mm", ToJson(grid.origin_mm)},
+          {"direction", grid.direction}};
+}
+
+Volume WithExactGrid(const Volume& volume, const json& record) {
+  Geometry grid = volume.geometry();
+  grid.spacing_mm = ToXyz(record.at("spacing_mm"));
+  grid.origin_mm = ToXyz(record.at("origin_mm"));
+  grid.direction = record.at("direction").get<Matrix3>();
+  return {volume.data(), grid};
+}
+
 std::string MaskName(const std::string& modality, int station_idx) {
   return fmt::format("mask_{}_{}.nii.gz", modality, station_idx);
 }
@@ -87,6 +103,7 @@ void SaveState(const PipelineState& state, const std::filesystem::path& folder) 
       const std::string name = fmt::format("volume_{:03}.nii.gz", i);
       WriteVolume(temporary / name, s.image);
       volumes.push_back({{"file", name},
+                         {"grid", ToJson(s.image.geometry())},
                          {"modality", s.modality},
                          {"b_s_per_mm2", s.b_s_per_mm2 ? json(*s.b_s_per_mm2) : json()},
                          {"station", s.station_idx},
@@ -120,7 +137,7 @@ PipelineState LoadState(const std::filesystem::path& folder) {
   state.case_id = record.at("case").get<std::string>();
   for (const json& v : record.at("volumes")) {
     Station s;
-    s.image = ReadVolume(folder / v.at("file").get<std::string>());
+    s.image = WithExactGrid(ReadVolume(folder / v.at("file").get<std::string>()), v.at("grid"));
     s.modality = v.at("modality").get<std::string>();
     if (!v.at("b_s_per_mm2").is_null()) s.b_s_per_mm2 = v.at("b_s_per_mm2").get<double>();
     s.station_idx = v.at("station").get<int>();

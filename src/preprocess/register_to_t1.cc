@@ -55,6 +55,17 @@ Optimizer::Pointer MakeOptimizer(const Metric::Pointer& metric, int iterations) 
   return optimizer;
 }
 
+// Threads add the metric's sums in any order, which moves the optimum by some 1e-9. Parameters
+// rounded to 1e-5 rad and 1e-3 mm, far below the accuracy, make a run repeat bit by bit.
+void RoundParameters(Euler& transform) {
+  Euler::ParametersType parameters = transform.GetParameters();
+  for (unsigned i = 0; i < 6; ++i) {
+    const double per_unit = i < 3 ? 1e5 : 1e3;
+    parameters[i] = std::round(parameters[i] * per_unit) / per_unit;
+  }
+  transform.SetParameters(parameters);
+}
+
 RigidMap FromEuler(const Euler& transform) {
   RigidMap map;
   for (unsigned r = 0; r < 3; ++r) {
@@ -96,7 +107,11 @@ RigidMap Optimise(const Volume& t1,
   method->SetMetricSamplingPercentage(options.sample_frac);
   method->MetricSamplingReinitializeSeed(1);
   method->Update();
-  return FromEuler(*method->GetTransform());
+  auto result = Euler::New();
+  result->SetFixedParameters(method->GetTransform()->GetFixedParameters());
+  result->SetParameters(method->GetTransform()->GetParameters());
+  RoundParameters(*result);
+  return FromEuler(*result);
 }
 
 double Length(const XyzDouble& v) {

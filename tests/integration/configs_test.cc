@@ -14,6 +14,7 @@ namespace fs = std::filesystem;
 std::string ProgramFor(const std::string& config) {
   if (config.starts_with("phantom")) return "sap-phantom";
   if (config.starts_with("predict")) return "sap-predict";
+  if (config.starts_with("preprocess")) return "sap-preprocess";
   if (config.starts_with("evaluate")) return "sap-evaluate";
   if (config == "campaign" || config == "quickstart") return "sap-cv";
   return "sap-train";

@@ -25,10 +25,10 @@ struct Merged {
 Geometry MergedGrid(const std::vector<Geometry>& stations, const XyzDouble& spacing_mm);
 
 // Samples every station once, by linear interpolation, at station_from_grid(point), and blends
-// (preprocessing §1.8): weights fall linearly to the end of a station over the length that it
-// shares with its neighbour there, and count only the part of a sample that is inside the mask, so
-// that a masked station neither darkens nor hides the other. One output row at a time: nothing
-// but the output is held. stations: by ascending position, at least one.
+// (preprocessing §1.8). Weights fall linearly to a station's last voxel centre over the length
+// that it shares with its neighbour there, and count only the part of a sample that is inside the
+// mask, so that a masked station neither darkens nor hides the other. Nothing but the output is
+// held. stations: by ascending position, at least one.
 Merged MergeStations(const std::vector<MergeInput>& stations,
                      const Geometry& grid,
                      const RigidMap& station_from_grid = {});
