@@ -9,6 +9,7 @@
 
 #include "eval/volume_rule.h"
 #include "sap/core/error.h"
+#include "sap/eval/stats.h"
 
 namespace sap::eval {
 namespace {
@@ -208,18 +209,10 @@ Distribution Summarize(const std::vector<double>& values) {
     d.mean = d.median = d.q25 = d.q75 = kNaN;
     return d;
   }
-  std::sort(kept.begin(), kept.end());
-  // numpy's linear rule (§2.1): rank q (n - 1), interpolated.
-  const auto quantile = [&](double q) {
-    const double rank = q * AsDouble(d.n - 1);
-    const auto low = static_cast<std::size_t>(rank);
-    const std::size_t high = std::min(low + 1, kept.size() - 1);
-    return kept[low] + (rank - static_cast<double>(low)) * (kept[high] - kept[low]);
-  };
   for (const double value : kept) d.mean += value / AsDouble(d.n);
-  d.median = quantile(0.5);
-  d.q25 = quantile(0.25);
-  d.q75 = quantile(0.75);
+  d.median = Quantile(kept, 0.5);
+  d.q25 = Quantile(kept, 0.25);
+  d.q75 = Quantile(kept, 0.75);
   return d;
 }
 
