@@ -34,6 +34,7 @@ struct TrainConfig {
   double lr = 1e-5;
   std::optional<double> encoder_lr;
   std::optional<double> decoder_lr;
+  std::optional<double> head_lr;
   int num_threads = 0;
   DeviceKind device = DeviceKind::kAuto;
   train::ResumeRule resume = train::ResumeRule::kAuto;
@@ -66,6 +67,9 @@ struct TrainConfig {
         .Range(0, 10);
     v.Field("decoder_lr", decoder_lr)
         .Help("decoder rate after a transfer; null = 1e-5")
+        .Range(0, 10);
+    v.Field("head_lr", head_lr)
+        .Help("rate of the output layer alone; null = the decoder's")
         .Range(0, 10);
     v.Field("precision", segmentation.precision).Help("bf16 where the processor is good at it");
     v.Field("num_threads", num_threads).Help("0 = all cores this process may use").Range(0, 1024);

@@ -113,12 +113,15 @@ std::vector<train::RateGroup> RateGroups(const TrainConfig& config, nn::SwinUnet
                                     : config.init.mode == transfer::InitMode::kSsl ? 5e-6
                                                                                    : config.lr;
   const double default_decoder_lr = transferred ? 1e-5 : config.lr;
+  std::vector<nn::ParamGroup> parameter_groups =
+      split_rates ? nn::EncoderDecoderGroups(*model) : nn::SingleGroup(*model);
+  if (config.head_lr) parameter_groups = nn::SplitOffHead(std::move(parameter_groups));
   std::vector<train::RateGroup> groups;
-  for (nn::ParamGroup& group :
-       split_rates ? nn::EncoderDecoderGroups(*model) : nn::SingleGroup(*model)) {
+  for (nn::ParamGroup& group : parameter_groups) {
     train::RateGroup rates{.name = group.name, .base_lr = config.lr};
     if (group.name == "encoder") rates.base_lr = config.encoder_lr.value_or(default_encoder_lr);
     if (group.name == "decoder") rates.base_lr = config.decoder_lr.value_or(default_decoder_lr);
+    if (group.name == "head") rates.base_lr = *config.head_lr;
     for (std::size_t i = 0; i < group.parameters.size(); ++i) {
       rates.parameters.emplace_back(group.parameter_names[i], group.parameters[i]);
     }

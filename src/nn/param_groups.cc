@@ -36,4 +36,19 @@ std::vector<ParamGroup> SingleGroup(const torch::nn::Module& module) {
   return {group};
 }
 
+std::vector<ParamGroup> SplitOffHead(std::vector<ParamGroup> groups) {
+  ParamGroup head{"head", {}, {}};
+  for (ParamGroup& group : groups) {
+    ParamGroup rest{group.name, {}, {}};
+    for (std::size_t i = 0; i < group.parameters.size(); ++i) {
+      ParamGroup& target = group.parameter_names[i].starts_with("out.") ? head : rest;
+      target.parameter_names.push_back(group.parameter_names[i]);
+      target.parameters.push_back(group.parameters[i]);
+    }
+    group = std::move(rest);
+  }
+  groups.push_back(std::move(head));
+  return groups;
+}
+
 }  // namespace sap::nn

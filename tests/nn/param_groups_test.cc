@@ -37,5 +37,16 @@ TEST(ParamGroups, SingleGroupHoldsEveryParameterInOrder) {
   EXPECT_EQ(groups[0].parameter_names.back(), "out.conv.conv.bias");
 }
 
+TEST(ParamGroups, SplitOffHeadMovesTheOutputLayerAlone) {
+  const SwinUnetr network(SmallOptions());
+  const auto groups = SplitOffHead(EncoderDecoderGroups(*network));
+  ASSERT_EQ(groups.size(), 3U);
+  EXPECT_EQ(groups[0].parameters.size(), 129U);
+  EXPECT_EQ(groups[1].parameters.size(), 20U);
+  EXPECT_EQ(groups[2].name, "head");
+  EXPECT_EQ(groups[2].parameter_names,
+            (std::vector<std::string>{"out.conv.conv.weight", "out.conv.conv.bias"}));
+}
+
 }  // namespace
 }  // namespace sap::nn

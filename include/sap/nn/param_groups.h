@@ -25,4 +25,9 @@ std::vector<ParamGroup> EncoderDecoderGroups(const torch::nn::Module& module);
 // One group "all".
 std::vector<ParamGroup> SingleGroup(const torch::nn::Module& module);
 
+// Moves the output layer (`out.`, the head) into a group "head" of its own, last. Every other
+// convolution is followed by a normalisation, so the scale of its weights does not matter; the
+// head's does, and few features (a small feature size) need a higher rate to reach sure logits.
+std::vector<ParamGroup> SplitOffHead(std::vector<ParamGroup> groups);
+
 }  // namespace sap::nn
