@@ -18,6 +18,10 @@
 namespace sap::preprocess {
 namespace {
 
+// Found by trial: with every voxel of the coarse levels the search ended early, a slice turned by
+// 10 degrees at 8.3. With a fifth it reaches 10.
+constexpr double kMostSampledFrac = 0.2;
+
 using Euler = itk::Euler3DTransform<double>;
 using Metric = itk::MattesMutualInformationImageToImageMetricv4<ItkImage, ItkImage>;
 using Optimizer = itk::RegularStepGradientDescentOptimizerv4<double>;
@@ -104,7 +108,13 @@ RigidMap Optimise(const Volume& t1,
   method->SetSmoothingSigmasPerLevel(sigma_mm);
   method->SmoothingSigmasAreSpecifiedInPhysicalUnitsOn();
   method->SetMetricSamplingStrategy(Method::MetricSamplingStrategyEnum::REGULAR);
-  method->SetMetricSamplingPercentage(options.sample_frac);
+  Method::MetricSamplingPercentageArrayType sampled_frac(3);
+  for (unsigned level = 0; level < 3; ++level) {
+    const double num_vox =
+        static_cast<double>(t1.geometry().NumVoxels()) / std::pow(shrink[level], 3);
+    sampled_frac[level] = std::min(kMostSampledFrac, options.samples / num_vox);
+  }
+  method->SetMetricSamplingPercentagePerLevel(sampled_frac);
   method->MetricSamplingReinitializeSeed(1);
   method->Update();
   auto result = Euler::New();

@@ -127,7 +127,7 @@ TEST(RegisterToT1, FindsTheShiftBetweenTwoContrasts) {
   const Volume pd = testing::ReadSlice(folder / "BrainProtonDensitySliceShifted13x17y.png", 24);
   const Tensor mask_XYZ = at::ones_like(t1.data()).to(at::kBool);
   const T1Registration found =
-      RegisterToT1(t1, mask_XYZ, pd, {.estimate_mm = 1, .sample_frac = 0.1});
+      RegisterToT1(t1, mask_XYZ, pd, {.estimate_mm = 1, .samples = 150000});
   EXPECT_NEAR(found.shift_mm.x, 13, 0.3);
   EXPECT_NEAR(found.shift_mm.y, 17, 0.3);
   EXPECT_LT(found.angle_deg, 0.2);
@@ -142,7 +142,7 @@ TEST(RegisterToT1, FindsTheRotationOfARealSlice) {
       RegisterToT1(fixed,
                    mask_XYZ,
                    moving,
-                   {.estimate_mm = 1, .sample_frac = 0.1, .max_shift_mm = 60, .max_angle_deg = 20});
+                   {.estimate_mm = 1, .samples = 150000, .max_shift_mm = 60, .max_angle_deg = 20});
   EXPECT_NEAR(found.angle_deg, 10, 0.2);
 }
 

@@ -25,7 +25,7 @@ enum class DriverImage { kB1000, kAdc, kLowestB };
 struct T1RegistrationOptions {
   DriverImage driver = DriverImage::kB1000;
   double estimate_mm = 4.0;
-  double sample_frac = 0.2;
+  int samples = 200000;
   int bins = 32;
   int iterations = 200;
   double max_shift_mm = 40.0;
@@ -35,7 +35,9 @@ struct T1RegistrationOptions {
   void Describe(Visitor& v) {
     v.Field("driver", driver).Help("diffusion image that is matched to T1");
     v.Field("estimate", estimate_mm).Help("voxel size of the estimate [mm]").Range(1.0, 10.0);
-    v.Field("sample", sample_frac).Help("part of the voxels that is compared").Range(0.01, 1.0);
+    v.Field("samples", samples)
+        .Help("most voxels that a level compares; a fifth of them at most")
+        .AtLeast(1000);
     v.Field("bins", bins).Help("bins of the mutual information").Range(8, 256);
     v.Field("iterations", iterations).Help("most steps of each of three levels").Range(1, 5000);
     v.Field("max_shift", max_shift_mm)
