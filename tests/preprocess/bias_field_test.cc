@@ -70,7 +70,7 @@ TEST(SplineLattice, FitEqualsTheSumOverPointsOfTheScatteredMethod) {
 }
 
 // On diffusion the dark fat rim is itself a smooth change towards the skin, which no method of this
-// kind can tell from a coil's; ITK's N4 leaves as much.
+// kind can tell from a coil's. Measured 0.060 (the specification's target, 0.025, is missed there).
 TEST(BiasField, RecoversASmoothFieldOnT1AndDiffusion) {
   const double bias = 0.2866;  // a standard deviation of 0.226 inside the body
   for (const bool diffusion : {false, true}) {
