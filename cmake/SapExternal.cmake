@@ -15,7 +15,7 @@ find_package(ZLIB REQUIRED)
 
 set(SAP_ITK_COMPONENTS ITKCommon ITKIOImageBase ITKIONIFTI ITKIOMeta ITKIONRRD ITKImageGrid
     ITKImageFunction ITKSmoothing ITKDistanceMap ITKTransform ITKAnisotropicSmoothing
-    ITKBiasCorrection ITKMetricsv4 ITKOptimizersv4 ITKRegistrationMethodsv4 ITKIOGDCM)
+    ITKBiasCorrection ITKMetricsv4 ITKOptimizersv4 ITKRegistrationMethodsv4 ITKIOGDCM ITKGDCM)
 find_package(ITK REQUIRED COMPONENTS ${SAP_ITK_COMPONENTS})
 
 add_library(sap_external_core INTERFACE)

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "preprocess/dicom_folder.h"
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "sap/core/error.h"
+
+namespace sap::preprocess::dicom {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string Lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+// Parts of the patient's name and number that a file name must not carry into a message.
+void AddIdentifiers(const SeriesHeader& header, std::set<std::string>& identifiers) {
+  for (const std::string* text : {&header.patient_name, &header.patient_id, &header.birth_date}) {
+    std::string part;
+    for (const char c : *text + "^") {
+      if (std::isalnum(static_cast<unsigned char>(c)) != 0) {
+        part += c;
+        continue;
+      }
+      if (part.size() >= 3) identifiers.insert(Lower(part));
+      part.clear();
+    }
+  }
+}
+
+std::string NameFor(const fs::path& file,
+                    std::size_t file_idx,
+                    std::size_t num_files,
+                    const std::set<std::string>& identifiers) {
+  const std::string name = file.filename().string();
+  const std::string lower = Lower(name);
+  const bool identifies =
+      std::any_of(identifiers.begin(), identifiers.end(), [&](const std::string& part) {
+        return lower.find(part) != std::string::npos;
+      });
+  return identifies ? fmt::format("file {} of {} in order of path", file_idx + 1, num_files) : name;
+}
+
+// Patient ID decides; where it is missing the name does, whose spelling differs between devices.
+std::string PatientKey(const SeriesHeader& header) {
+  if (!header.patient_id.empty()) return "id " + header.patient_id;
+  std::string letters;
+  for (const char c : Lower(header.patient_name)) {
+    if (std::isalpha(static_cast<unsigned char>(c)) != 0) letters += c;
+  }
+  return letters.empty() ? "" : "name " + letters;
+}
+
+void RequireOnePatient(const std::vector<FileFrames>& read,
+                       const Folder& folder,
+                       const std::string& case_id) {
+  std::optional<std::size_t> first, first_born;
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    if (!read[i].header || !read[i].left_out.empty()) continue;
+    const SeriesHeader& header = *read[i].header;
+    const auto refuse = [&](std::size_t other, const char* what) {
+      Fail(ErrorKind::kInput,
+           "{}: the folder holds two patients: {} differs between {} and {}; a folder is one "
+           "patient: move the other's files into a folder of their own",
+           case_id,
+           what,
+           folder.names[other],
+           folder.names[i]);
+    };
+    if (!PatientKey(header).empty()) {
+      if (!first) first = i;
+      if (PatientKey(*read[*first].header) != PatientKey(header)) {
+        refuse(*first, header.patient_id.empty() ? "Patient's Name" : "Patient ID");
+      }
+    }
+    if (!header.birth_date.empty()) {
+      if (!first_born) first_born = i;
+      if (read[*first_born].header->birth_date != header.birth_date) {
+        refuse(*first_born, "Patient's Birth Date");
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<fs::path> FilesBelow(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (auto it = fs::recursive_directory_iterator(folder); it != fs::end(it); ++it) {
+    const bool hidden = it->path().filename().string().starts_with(".");
+    if (hidden && it->is_directory()) it.disable_recursion_pending();
+    if (!hidden && it->is_regular_file()) files.push_back(it->path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+Folder ScanFolder(const fs::path& path, const std::string& case_id) {
+  Folder folder;
+  folder.files = FilesBelow(path);
+  std::vector<FileFrames> read;
+  std::set<std::string> identifiers;
+  for (std::size_t i = 0; i < folder.files.size(); ++i) {
+    read.push_back(ReadHeader(folder.files[i], i));
+    if (read.back().header) AddIdentifiers(*read.back().header, identifiers);
+  }
+  for (std::size_t i = 0; i < folder.files.size(); ++i) {
+    folder.names.push_back(NameFor(folder.files[i], i, folder.files.size(), identifiers));
+  }
+  RequireOnePatient(read, folder, case_id);
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    FileFrames& file = read[i];
+    if (!file.left_out.empty()) {
+      ++folder.left_out[file.left_out];
+    } else if (!file.header->sop_uid.empty() && !seen.insert(file.header->sop_uid).second) {
+      ++folder.num_copies;
+    } else if (!file.fault.empty()) {
+      folder.faulty.push_back({file.header, folder.names[i] + ": " + file.fault});
+    } else {
+      std::move(file.frames.begin(), file.frames.end(), std::back_inserter(folder.frames));
+    }
+  }
+  const bool any = std::any_of(
+      read.begin(), read.end(), [](const FileFrames& file) { return file.header != nullptr; });
+  SAP_REQUIRE(ErrorKind::kInput,
+              any,
+              "{}: none of {} files is DICOM; give a folder with one patient's MR images",
+              case_id,
+              folder.files.size());
+  return folder;
+}
+
+}  // namespace sap::preprocess::dicom
