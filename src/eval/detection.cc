@@ -34,6 +34,40 @@ bool TouchesLesion(const MatchResult& match, const Candidate& candidate, bool la
   });
 }
 
+Tensor Crop(const Tensor& labels_XYZ, const Box& box) {
+  Tensor crop_XYZ = labels_XYZ;
+  for (std::size_t a = 0; a < 3; ++a) {
+    crop_XYZ = crop_XYZ.slice(static_cast<int64_t>(a), box.begin_vox[a], box.end_vox[a]);
+  }
+  return crop_XYZ;
+}
+
+// A lesion's surface against that of its paired candidates, inside their common box.
+SurfaceScores LesionSurface(const ReferenceLesion& lesion,
+                            const MatchResult& match,
+                            const MatchLabels& labels,
+                            const XyzDouble& spacing_mm,
+                            const std::vector<double>& tolerances_mm) {
+  Box box = lesion.component.box;
+  for (const int64_t c : lesion.paired) {
+    const Box& other = match.candidates[static_cast<std::size_t>(c)].component.box;
+    for (std::size_t a = 0; a < 3; ++a) {
+      box.begin_vox[a] = std::min(box.begin_vox[a], other.begin_vox[a]);
+      box.end_vox[a] = std::max(box.end_vox[a], other.end_vox[a]);
+    }
+  }
+  const Tensor candidates_XYZ = Crop(labels.candidate_XYZ, box);
+  Tensor paired_XYZ = at::zeros(candidates_XYZ.sizes(), at::kBool);
+  for (const int64_t c : lesion.paired) {
+    const int32_t label = match.candidates[static_cast<std::size_t>(c)].component.label;
+    paired_XYZ.logical_or_(candidates_XYZ.eq(label));
+  }
+  return CompareSurfaces(Crop(labels.reference_XYZ, box).eq(lesion.component.label),
+                         paired_XYZ,
+                         spacing_mm,
+                         tolerances_mm);
+}
+
 }  // namespace
 
 double DetectionCounts::Sensitivity() const {
@@ -132,9 +166,18 @@ CaseLesions EvaluateCase(const CaseInput& input, double threshold, const MatchOp
   RequireValid(input);
   const Tensor reference_XYZ = input.reference_XYZ != 0;
   const Tensor predicted_XYZ = input.probability_XYZ >= threshold;
+  MatchLabels labels;
   CaseLesions result{
       .id = input.id,
-      .match = MatchLesions(reference_XYZ, predicted_XYZ, input.spacing_mm, options)};
+      .match = MatchLesions(reference_XYZ, predicted_XYZ, input.spacing_mm, options, &labels)};
+  ScoreCandidates(labels, input.probability_XYZ, result.match);
+  for (const ReferenceLesion& lesion : result.match.lesions) {
+    const bool scored = lesion.detected() && !lesion.ignored;
+    result.surfaces.push_back(
+        scored ? LesionSurface(
+                     lesion, result.match, labels, input.spacing_mm, options.nsd_tolerances_mm)
+               : SurfaceScores{});
+  }
   result.all = CountAll(result.match);
   result.large = CountLarge(result.match);
   result.voxels = CountOverlap(reference_XYZ, predicted_XYZ);
@@ -142,7 +185,7 @@ CaseLesions EvaluateCase(const CaseInput& input, double threshold, const MatchOp
   result.predicted_ml = VolumeMl(result.voxels.Predicted(), input.spacing_mm);
   double dice_sum = 0;
   for (const ReferenceLesion& lesion : result.match.lesions) {
-    if (!lesion.ignored) dice_sum += lesion.UnionDice();
+    if (!lesion.ignored) dice_sum += lesion.PairDice();
   }
   const int64_t lesions = result.all.lesions;
   const int64_t scored = lesions + result.all.false_positives;
@@ -168,7 +211,18 @@ std::vector<double> LesionSummary::DetectedDice() const {
   std::vector<double> values;
   for (const CaseLesions& one : cases) {
     for (const ReferenceLesion& lesion : one.match.lesions) {
-      if (!lesion.ignored && lesion.detected()) values.push_back(lesion.UnionDice());
+      if (!lesion.ignored && lesion.detected()) values.push_back(lesion.PairDice());
+    }
+  }
+  return values;
+}
+
+std::vector<double> LesionSummary::DetectedSurface(double (*value_of)(const SurfaceScores&)) const {
+  std::vector<double> values;
+  for (const CaseLesions& one : cases) {
+    for (std::size_t g = 0; g < one.surfaces.size(); ++g) {
+      const ReferenceLesion& lesion = one.match.lesions[g];
+      if (!lesion.ignored && lesion.detected()) values.push_back(value_of(one.surfaces[g]));
     }
   }
   return values;

@@ -2,12 +2,15 @@
 #include "sap/eval/lesion_match.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include <ATen/ATen.h>
 
+#include "eval/match_rule.h"
 #include "eval/volume_rule.h"
 #include "sap/core/error.h"
 
@@ -33,30 +36,42 @@ std::vector<ReferenceLesion> Lesions(const Components& found,
   return lesions;
 }
 
-// Voxels shared by each (lesion, candidate) pair, and the lesions' centroids: one pass.
-std::map<std::pair<int32_t, int32_t>, int64_t> JointHistogram(
-    const Tensor& reference_labels,
-    const Tensor& candidate_labels,
-    std::vector<ReferenceLesion>& lesions) {
-  std::map<std::pair<int32_t, int32_t>, int64_t> shared_vox;
-  const int32_t* g = reference_labels.data_ptr<int32_t>();
-  const int32_t* c = candidate_labels.data_ptr<int32_t>();
-  const int64_t size_y = reference_labels.size(1);
-  const int64_t size_z = reference_labels.size(2);
-  for (int64_t i = 0; i < reference_labels.numel(); ++i) {
-    if (g[i] == 0) continue;
-    XyzDouble& sum = lesions[static_cast<std::size_t>(g[i] - 1)].centroid_vox;
-    sum.x += static_cast<double>(i / (size_y * size_z));
-    sum.y += static_cast<double>(i / size_z % size_y);
-    sum.z += static_cast<double>(i % size_z);
-    if (c[i] != 0) ++shared_vox[{g[i], c[i]}];
+// Sum of voxel positions per label, turned into centroids by the caller.
+void AddPosition(int32_t label, const XyzDouble& at_vox, std::vector<XyzDouble>& sums) {
+  XyzDouble& sum = sums[static_cast<std::size_t>(label)];
+  for (std::size_t a = 0; a < 3; ++a) sum[a] += at_vox[a];
+}
+
+struct JointHistogram {
+  std::map<std::pair<int32_t, int32_t>, int64_t> shared_vox;  // (lesion, candidate) labels
+  std::vector<XyzDouble> lesion_sum_vox;                      // by label
+  std::vector<XyzDouble> candidate_sum_vox;
+};
+
+// One pass over both label maps gives every overlap and every centroid.
+JointHistogram CountJointly(const Components& reference, const Components& predicted) {
+  JointHistogram joint{.lesion_sum_vox = std::vector<XyzDouble>(reference.list.size() + 1),
+                       .candidate_sum_vox = std::vector<XyzDouble>(predicted.list.size() + 1)};
+  const int32_t* g = reference.labels_XYZ.data_ptr<int32_t>();
+  const int32_t* c = predicted.labels_XYZ.data_ptr<int32_t>();
+  const int64_t size_y = reference.labels_XYZ.size(1);
+  const int64_t size_z = reference.labels_XYZ.size(2);
+  for (int64_t i = 0; i < reference.labels_XYZ.numel(); ++i) {
+    if (g[i] == 0 && c[i] == 0) continue;
+    const XyzDouble at_vox{static_cast<double>(i / (size_y * size_z)),
+                           static_cast<double>(i / size_z % size_y),
+                           static_cast<double>(i % size_z)};
+    if (g[i] != 0) AddPosition(g[i], at_vox, joint.lesion_sum_vox);
+    if (c[i] != 0) AddPosition(c[i], at_vox, joint.candidate_sum_vox);
+    if (g[i] != 0 && c[i] != 0) ++joint.shared_vox[{g[i], c[i]}];
   }
-  for (ReferenceLesion& lesion : lesions) {
-    for (std::size_t a = 0; a < 3; ++a) {
-      lesion.centroid_vox[a] /= static_cast<double>(lesion.component.num_vox);
-    }
-  }
-  return shared_vox;
+  return joint;
+}
+
+XyzDouble Centroid(const std::vector<XyzDouble>& sum_vox, const Component& component) {
+  const XyzDouble& sum = sum_vox[static_cast<std::size_t>(component.label)];
+  const auto n = static_cast<double>(component.num_vox);
+  return {sum.x / n, sum.y / n, sum.z / n};
 }
 
 int64_t Root(std::vector<int64_t>& parent, int64_t node) {
@@ -101,9 +116,14 @@ void FindGroups(MatchResult& match) {
   }
 }
 
-void MarkFalsePositives(MatchResult& match, const MatchOptions& options) {
-  for (Candidate& candidate : match.candidates) {
-    candidate.false_positive = candidate.lesions.empty();
+// Extra hits of a one-to-one rule touch a lesion: they are no false positives, unless asked.
+void MarkFalsePositives(MatchResult& match,
+                        const std::set<int64_t>& extra,
+                        const MatchOptions& options) {
+  for (int64_t c = 0; c < std::ssize(match.candidates); ++c) {
+    Candidate& candidate = match.candidates[static_cast<std::size_t>(c)];
+    const bool excused = extra.contains(c) && options.extra_hit == ExtraHit::kIgnored;
+    candidate.false_positive = candidate.lesions.empty() && !excused;
     const bool touches_large =
         std::any_of(candidate.lesions.begin(), candidate.lesions.end(), [&](int64_t g) {
           return match.lesions[static_cast<std::size_t>(g)].large;
@@ -111,13 +131,56 @@ void MarkFalsePositives(MatchResult& match, const MatchOptions& options) {
     candidate.large_false_positive =
         candidate.large &&
         (options.large_fp == LargeFalsePositive::kAnyLesion ? candidate.false_positive
-                                                            : !touches_large);
+                                                            : !touches_large && !excused);
+  }
+}
+
+// Candidates of at least min_candidate_ml, with the index of each label (-1 = dropped).
+std::vector<int64_t> AddCandidates(const Components& predicted,
+                                   const JointHistogram& joint,
+                                   const XyzDouble& spacing_mm,
+                                   const MatchOptions& options,
+                                   MatchResult& match) {
+  std::vector<int64_t> candidate_idx(predicted.list.size() + 1, -1);
+  for (const Component& component : predicted.list) {
+    if (!AtLeastMl(component.num_vox, spacing_mm, options.min_candidate_ml)) continue;
+    candidate_idx[static_cast<std::size_t>(component.label)] = std::ssize(match.candidates);
+    match.candidates.push_back(
+        {.component = component,
+         .volume_ml = VolumeMl(component.num_vox, spacing_mm),
+         .centroid_vox = Centroid(joint.candidate_sum_vox, component),
+         .large = AtLeastMl(component.num_vox, spacing_mm, options.large_ml)});
+  }
+  return candidate_idx;
+}
+
+// What each detected lesion is compared with, and their voxels.
+void SetPairs(const std::map<std::pair<int64_t, int64_t>, int64_t>& shared_vox,
+              LesionPair rule,
+              MatchResult& match) {
+  for (int64_t g = 0; g < std::ssize(match.lesions); ++g) {
+    ReferenceLesion& lesion = match.lesions[static_cast<std::size_t>(g)];
+    const auto overlap = [&](int64_t c) {
+      const auto found = shared_vox.find({g, c});
+      return found == shared_vox.end() ? int64_t{0} : found->second;
+    };
+    lesion.paired = lesion.candidates;
+    if (rule == LesionPair::kBest && lesion.detected()) {
+      lesion.paired = {*std::max_element(
+          lesion.candidates.begin(), lesion.candidates.end(), [&](int64_t a, int64_t b) {
+            return overlap(a) < overlap(b);
+          })};
+    }
+    for (const int64_t c : lesion.paired) {
+      lesion.overlap_vox += overlap(c);
+      lesion.candidates_vox += match.candidates[static_cast<std::size_t>(c)].component.num_vox;
+    }
   }
 }
 
 }  // namespace
 
-double ReferenceLesion::UnionDice() const {
+double ReferenceLesion::PairDice() const {
   return 2.0 * static_cast<double>(overlap_vox) /
          static_cast<double>(component.num_vox + candidates_vox);
 }
@@ -125,7 +188,8 @@ double ReferenceLesion::UnionDice() const {
 MatchResult MatchLesions(const Tensor& reference_XYZ,
                          const Tensor& predicted_XYZ,
                          const XyzDouble& spacing_mm,
-                         const MatchOptions& options) {
+                         const MatchOptions& options,
+                         MatchLabels* labels) {
   SAP_CHECK(reference_XYZ.sizes() == predicted_XYZ.sizes(),
             "{} against {}",
             ShapeString(reference_XYZ),
@@ -133,32 +197,47 @@ MatchResult MatchLesions(const Tensor& reference_XYZ,
   const auto connectivity = static_cast<Connectivity>(options.connectivity);
   const Components reference = LabelComponents(reference_XYZ, connectivity);
   const Components predicted = LabelComponents(predicted_XYZ, connectivity);
+  const JointHistogram joint = CountJointly(reference, predicted);
   MatchResult match;
   match.lesions = Lesions(reference, spacing_mm, options);
-  std::vector<int64_t> candidate_idx(predicted.list.size() + 1, -1);  // by label; -1 = dropped
-  for (const Component& component : predicted.list) {
-    if (!AtLeastMl(component.num_vox, spacing_mm, options.min_candidate_ml)) continue;
-    candidate_idx[static_cast<std::size_t>(component.label)] = std::ssize(match.candidates);
-    match.candidates.push_back(
-        {.component = component,
-         .volume_ml = VolumeMl(component.num_vox, spacing_mm),
-         .large = AtLeastMl(component.num_vox, spacing_mm, options.large_ml)});
+  for (ReferenceLesion& lesion : match.lesions) {
+    lesion.centroid_vox = Centroid(joint.lesion_sum_vox, lesion.component);
   }
-  for (const auto& [pair, shared_vox] :
-       JointHistogram(reference.labels_XYZ, predicted.labels_XYZ, match.lesions)) {
-    const int64_t g = pair.first - 1;
+  const std::vector<int64_t> candidate_idx =
+      AddCandidates(predicted, joint, spacing_mm, options, match);
+  std::map<std::pair<int64_t, int64_t>, int64_t> shared_vox;  // by indices
+  for (const auto& [pair, shared] : joint.shared_vox) {
     const int64_t c = candidate_idx[static_cast<std::size_t>(pair.second)];
-    if (c < 0) continue;
-    ReferenceLesion& lesion = match.lesions[static_cast<std::size_t>(g)];
-    Candidate& candidate = match.candidates[static_cast<std::size_t>(c)];
-    lesion.candidates.push_back(c);
-    lesion.overlap_vox += shared_vox;
-    lesion.candidates_vox += candidate.component.num_vox;
-    candidate.lesions.push_back(g);
+    if (c >= 0) shared_vox[{pair.first - 1, c}] = shared;
   }
-  MarkFalsePositives(match, options);
+  MatchLabels maps{reference.labels_XYZ, predicted.labels_XYZ};
+  const RulePairs pairs = ApplyRule(match, shared_vox, candidate_idx, maps, options);
+  for (const auto& [g, c] : pairs.matched) {
+    match.lesions[static_cast<std::size_t>(g)].candidates.push_back(c);
+    match.candidates[static_cast<std::size_t>(c)].lesions.push_back(g);
+  }
+  SetPairs(shared_vox, options.lesion_pair, match);
+  MarkFalsePositives(match, pairs.extra, options);
   FindGroups(match);
+  if (labels != nullptr) *labels = std::move(maps);
   return match;
+}
+
+void ScoreCandidates(const MatchLabels& labels, const Tensor& map_XYZ, MatchResult& match) {
+  constexpr double kLowest = -std::numeric_limits<double>::infinity();
+  const Tensor map = map_XYZ.to(at::kFloat).contiguous();
+  const float* value = map.data_ptr<float>();
+  const int32_t* label = labels.candidate_XYZ.data_ptr<int32_t>();
+  std::vector<double> largest;
+  for (int64_t i = 0; i < map.numel(); ++i) {
+    if (label[i] == 0) continue;
+    const auto l = static_cast<std::size_t>(label[i]);
+    if (l >= largest.size()) largest.resize(l + 1, kLowest);
+    largest[l] = std::max(largest[l], static_cast<double>(value[i]));
+  }
+  for (Candidate& candidate : match.candidates) {
+    candidate.score = largest[static_cast<std::size_t>(candidate.component.label)];
+  }
 }
 
 }  // namespace sap::eval

@@ -154,7 +154,7 @@ std::string LesionsCsv(const LesionSummary& summary) {
                     Labels(l.candidates),
                     Count(l.overlap_vox),
                     Count(l.candidates_vox),
-                    l.detected() ? Cell(l.UnionDice()) : "",
+                    l.detected() ? Cell(l.PairDice()) : "",
                     grouped ? Count(l.group_idx + 1) : "",
                     EnumName(type)});
     }

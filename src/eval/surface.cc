@@ -26,14 +26,24 @@ struct Elements {
   std::vector<double> weight;  // area [mm2], or 1 for a border voxel
 };
 
+// mask_XYZ: bool, contiguous, not empty.
 Box BoundingBox(const Tensor& mask_XYZ) {
-  Box box;
-  for (std::size_t a = 0; a < 3; ++a) {
-    const auto axis = static_cast<int64_t>(a);
-    const Tensor other_axes = mask_XYZ.any((axis + 1) % 3, true).any((axis + 2) % 3, true);
-    const Tensor at = other_axes.flatten().nonzero();
-    box.begin_vox[a] = at.numel() == 0 ? 0 : at.min().item<int64_t>();
-    box.end_vox[a] = at.numel() == 0 ? 0 : at.max().item<int64_t>() + 1;
+  const XyzInt size{mask_XYZ.size(0), mask_XYZ.size(1), mask_XYZ.size(2)};
+  const bool* row = mask_XYZ.data_ptr<bool>();
+  Box box{size, {0, 0, 0}};
+  for (int64_t x = 0; x < size.x; ++x) {
+    for (int64_t y = 0; y < size.y; ++y, row += size.z) {
+      const bool* first = std::find(row, row + size.z, true);
+      if (first == row + size.z) continue;
+      int64_t last = size.z - 1;
+      while (!row[last]) --last;
+      const XyzInt low{x, y, first - row};
+      const XyzInt high{x, y, last};
+      for (std::size_t a = 0; a < 3; ++a) {
+        box.begin_vox[a] = std::min(box.begin_vox[a], low[a]);
+        box.end_vox[a] = std::max(box.end_vox[a], high[a] + 1);
+      }
+    }
   }
   return box;
 }
@@ -136,7 +146,8 @@ SurfaceScores OfEmpty(double nsd, std::size_t num_tolerances) {
   return {.nsd_surfel = std::vector<double>(num_tolerances, nsd),
           .nsd_border = std::vector<double>(num_tolerances, nsd),
           .hd95_mm = kNaN,
-          .assd_mm = kNaN};
+          .assd_mm = kNaN,
+          .assd_border_mm = kNaN};
 }
 
 }  // namespace
@@ -157,7 +168,7 @@ SurfaceScores CompareSurfaces(const Tensor& reference_XYZ,
   if (!has_reference || !has_predicted) {
     return OfEmpty(has_reference == has_predicted ? kNaN : 0.0, tolerances_mm.size());
   }
-  const Box box = BoundingBox(reference.logical_or(predicted));
+  const Box box = BoundingBox(reference.logical_or(predicted).contiguous());
   const Tensor g_XYZ = PaddedCrop(reference, box);
   const Tensor p_XYZ = PaddedCrop(predicted, box);
   const Tensor g_codes = NeighbourhoodCodes(g_XYZ);
@@ -172,12 +183,13 @@ SurfaceScores CompareSurfaces(const Tensor& reference_XYZ,
   const Tensor g_border = BorderVoxels(g_XYZ);
   const Tensor p_border = BorderVoxels(p_XYZ);
   const auto one = [](uint8_t voxel) { return static_cast<double>(voxel); };
+  const Elements g_edge = Measure(g_border, DistanceToMask(p_border, spacing_mm), one);
+  const Elements p_edge = Measure(p_border, DistanceToMask(g_border, spacing_mm), one);
   return {.nsd_surfel = Nsd(g, p, tolerances_mm),
-          .nsd_border = Nsd(Measure(g_border, DistanceToMask(p_border, spacing_mm), one),
-                            Measure(p_border, DistanceToMask(g_border, spacing_mm), one),
-                            tolerances_mm),
+          .nsd_border = Nsd(g_edge, p_edge, tolerances_mm),
           .hd95_mm = std::max(WeightedPercentile(g, 0.95), WeightedPercentile(p, 0.95)),
           .assd_mm = 0.5 * (MeanDistance(g) + MeanDistance(p)),
+          .assd_border_mm = 0.5 * (MeanDistance(g_edge) + MeanDistance(p_edge)),
           .reference_area_mm2 = Total(g),
           .predicted_area_mm2 = Total(p)};
 }

@@ -216,6 +216,19 @@ class Sweep {
   DetectionCounts large_;
 };
 
+// Rules that look at more than a shared voxel are matched anew at each threshold.
+std::vector<ThresholdCounts> MatchEach(const CaseInput& input,
+                                       const std::vector<double>& thresholds,
+                                       const MatchOptions& options) {
+  std::vector<ThresholdCounts> result;
+  for (const double threshold : thresholds) {
+    const MatchResult match = MatchLesions(
+        input.reference_XYZ != 0, input.probability_XYZ >= threshold, input.spacing_mm, options);
+    result.push_back({threshold, CountAll(match), CountLarge(match)});
+  }
+  return result;
+}
+
 }  // namespace
 
 std::vector<ThresholdCounts> SweepThresholds(const CaseInput& input,
@@ -225,6 +238,7 @@ std::vector<ThresholdCounts> SweepThresholds(const CaseInput& input,
                 std::is_sorted(thresholds.begin(), thresholds.end()),
             "thresholds must ascend from above 0");
   RequireValid(input);
+  if (options.matching != Matching::kAnyOverlap) return MatchEach(input, thresholds, options);
   const Tensor probability_XYZ = input.probability_XYZ.to(at::kFloat).contiguous();
   const ActiveVoxels active =
       SortActive(probability_XYZ.data_ptr<float>(), probability_XYZ.numel(), thresholds);

@@ -31,7 +31,7 @@ TEST(MatchLesions, OneCandidateOverTwoLesionsDetectsBoth) {
   EXPECT_EQ(match.groups, std::vector<MatchGroup>{MatchGroup::kMerge});
   EXPECT_EQ(CountAll(match), (DetectionCounts{2, 2, 1, 1, 0}));
   // Each lesion (8 voxels, 4 hit) is compared with the whole candidate of 24 voxels.
-  EXPECT_DOUBLE_EQ(match.lesions[0].UnionDice(), 2.0 * 4 / (8 + 24));
+  EXPECT_DOUBLE_EQ(match.lesions[0].PairDice(), 2.0 * 4 / (8 + 24));
 }
 
 TEST(MatchLesions, ThreeFragmentsDetectOneLesionOnceWithoutFalsePositives) {
@@ -42,7 +42,7 @@ TEST(MatchLesions, ThreeFragmentsDetectOneLesionOnceWithoutFalsePositives) {
   const MatchResult match = MatchLesions(reference, predicted, kUnit, {});
   EXPECT_EQ(CountAll(match), (DetectionCounts{1, 1, 3, 3, 0}));
   EXPECT_EQ(match.groups, std::vector<MatchGroup>{MatchGroup::kSplit});
-  EXPECT_DOUBLE_EQ(match.lesions[0].UnionDice(), 2.0 * 12 / (40 + 12));
+  EXPECT_DOUBLE_EQ(match.lesions[0].PairDice(), 2.0 * 12 / (40 + 12));
   EXPECT_EQ(match.lesions[0].candidates, (std::vector<int64_t>{0, 1, 2}));
 }
 

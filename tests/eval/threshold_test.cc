@@ -37,9 +37,12 @@ TEST(SweepThresholds, EqualsMatchingAtEachThreshold) {
                                    .large_ml = 0.3,
                                    .large_fp = large_fp};
         for (const ThresholdCounts& row : SweepThresholds(input, DefaultThresholds(), options)) {
-          const CaseLesions expected = EvaluateCase(input, row.threshold, options);
-          EXPECT_EQ(row.all, expected.all) << row.threshold << " c " << connectivity;
-          EXPECT_EQ(row.large, expected.large) << row.threshold << " c " << connectivity;
+          const MatchResult expected = MatchLesions(input.reference_XYZ,
+                                                    input.probability_XYZ >= row.threshold,
+                                                    input.spacing_mm,
+                                                    options);
+          EXPECT_EQ(row.all, CountAll(expected)) << row.threshold << " c " << connectivity;
+          EXPECT_EQ(row.large, CountLarge(expected)) << row.threshold << " c " << connectivity;
         }
       }
     }

@@ -11,6 +11,7 @@
 #include "sap/core/tensor.h"
 #include "sap/eval/lesion_match.h"
 #include "sap/eval/overlap.h"
+#include "sap/eval/surface.h"
 
 namespace sap::eval {
 
@@ -52,7 +53,8 @@ using CaseLoader = std::function<CaseInput(std::size_t case_idx)>;
 
 struct CaseLesions {
   std::string id;
-  MatchResult match;
+  MatchResult match;                    // candidates' scores are their largest probabilities
+  std::vector<SurfaceScores> surfaces;  // by lesion; no values for those missed or ignored
   DetectionCounts all;
   DetectionCounts large;
   OverlapCounts voxels;  // all lesions as one foreground, false positives included
@@ -80,7 +82,9 @@ struct LesionSummary {
   DetectionCounts pooled_all;
   DetectionCounts pooled_large;
 
-  std::vector<double> DetectedDice() const;  // of every detected lesion, over all exams
+  // Of every detected lesion, over all exams, in the order of cases and lesions.
+  std::vector<double> DetectedDice() const;
+  std::vector<double> DetectedSurface(double (*value_of)(const SurfaceScores&)) const;
   // Named columns of the report, one value per exam.
   std::vector<std::pair<std::string, std::vector<double>>> PerCaseMetrics() const;
 };

@@ -16,7 +16,22 @@ namespace sap::eval {
 // of any size, or none of at least large_ml (§1.4).
 enum class LargeFalsePositive { kAnyLesion, kLargeLesion };
 
+// When a candidate detects a lesion (§1.2); every limit is inclusive. kIou and kDice give each
+// lesion at most one candidate and the reverse: as many pairs as possible, then the largest sum.
+enum class Matching { kAnyOverlap, kMinOverlap, kIou, kDice, kCentre, kDilated };
+// A candidate that overlaps a lesion enough for a one-to-one rule but was not assigned.
+enum class ExtraHit { kIgnored, kFalsePositive };
+// What a detected lesion is compared with: all candidates matched to it, or that of most overlap.
+enum class LesionPair { kUnion, kBest };
+
 struct MatchOptions {
+  Matching matching = Matching::kAnyOverlap;
+  double min_overlap_frac = 0.1;
+  int64_t min_overlap_vox = 1;
+  int64_t dilate_gt_vox = 1;
+  ExtraHit extra_hit = ExtraHit::kIgnored;
+  LesionPair lesion_pair = LesionPair::kUnion;
+  std::vector<double> nsd_tolerances_mm = {1.0, 2.0, 3.0};
   int connectivity = 6;
   double min_candidate_ml = 0.0;
   double min_gt_ml = 0.0;
@@ -25,6 +40,22 @@ struct MatchOptions {
 
   template <typename Visitor>
   void Describe(Visitor& v) {
+    v.Field("matching", matching)
+        .Help("when a candidate detects a lesion; iou and dice pair them one to one");
+    v.Field("min_overlap_frac", min_overlap_frac)
+        .Help("smallest IoU or Dice of those two rules")
+        .Range(1e-6, 1.0);
+    v.Field("min_overlap_vox", min_overlap_vox)
+        .Help("smallest overlap of the rule min_overlap [voxels]")
+        .AtLeast(1);
+    v.Field("dilate_gt_vox", dilate_gt_vox)
+        .Help("18-neighbour steps by which the rule dilated_gt grows a lesion")
+        .Range(0, 20);
+    v.Field("extra_hit", extra_hit)
+        .Help("what a second candidate on a lesion is under a one-to-one rule");
+    v.Field("lesion_pair", lesion_pair).Help("what a detected lesion's Dice and NSD compare with");
+    v.Field("nsd_tolerances_mm", nsd_tolerances_mm)
+        .Help("NSD of detected lesions counts surface within these distances [mm]");
     v.Field("connectivity", connectivity)
         .Help("neighbours that join voxels to one lesion (the paper's code: 6; the field: 26)")
         .Rule("6, 18 or 26", [](int c) { return c == 6 || c == 18 || c == 26; });
@@ -49,20 +80,23 @@ struct ReferenceLesion {
   bool touches_border = false;      // of the volume
   bool ignored = false;             // smaller than min_gt_ml: neither TP nor FN
   bool large = false;               // at least large_ml
-  std::vector<int64_t> candidates;  // indices of overlapping candidates, ascending
-  int64_t overlap_vox = 0;          // with all of them together
+  std::vector<int64_t> candidates;  // indices of matched candidates, ascending
+  std::vector<int64_t> paired;      // those that Dice and NSD compare with (lesion_pair)
+  int64_t overlap_vox = 0;          // with the paired ones together
   int64_t candidates_vox = 0;       // their size together
   int group_idx = -1;               // of MatchResult::groups; -1 = missed
   bool detected() const { return !candidates.empty(); }
-  // Dice with the union of the overlapping candidates; 0 when missed (§1.8).
-  double UnionDice() const;
+  // Dice with the paired candidates; 0 when missed (§1.8).
+  double PairDice() const;
 };
 
 struct Candidate {
   Component component;
   double volume_ml = 0;
-  std::vector<int64_t> lesions;  // indices of overlapping lesions, ignored ones too, ascending
-  bool false_positive = false;   // overlaps no lesion, ignored ones included
+  XyzDouble centroid_vox;
+  double score = 0;              // see ScoreCandidates
+  std::vector<int64_t> lesions;  // indices of matched lesions, ignored ones too, ascending
+  bool false_positive = false;   // matched to no lesion, ignored ones included
   bool large = false;
   bool large_false_positive = false;
 };
@@ -73,13 +107,23 @@ struct MatchResult {
   std::vector<MatchGroup> groups;  // one type per connected group with an overlap
 };
 
-// Any shared voxel is a detection; several candidates on one lesion detect it once, one candidate
-// over several lesions detects all of them, and neither is a false positive.
+// Where lesions and candidates lie: int32 [X, Y, Z], the `label` of their components, 0 = none.
+struct MatchLabels {
+  Tensor reference_XYZ;
+  Tensor candidate_XYZ;  // components that were dropped keep their label
+};
+
+// By default any shared voxel is a detection; several candidates on one lesion detect it once, one
+// candidate over several lesions detects all of them, and neither is a false positive.
 // Masks [X, Y, Z] (bool or integer, foreground != 0) on one grid of voxels of spacing_mm.
 MatchResult MatchLesions(const Tensor& reference_XYZ,
                          const Tensor& predicted_XYZ,
                          const XyzDouble& spacing_mm,
-                         const MatchOptions& options);
+                         const MatchOptions& options,
+                         MatchLabels* labels = nullptr);
+
+// Sets each candidate's score to its largest value of map_XYZ (any real dtype).
+void ScoreCandidates(const MatchLabels& labels, const Tensor& map_XYZ, MatchResult& match);
 
 }  // namespace sap::eval
 
@@ -97,4 +141,25 @@ struct sap::EnumNames<sap::eval::MatchGroup> {
       {sap::eval::MatchGroup::kSplit, "1:n"},
       {sap::eval::MatchGroup::kMerge, "n:1"},
       {sap::eval::MatchGroup::kManyToMany, "n:m"}};
+};
+template <>
+struct sap::EnumNames<sap::eval::Matching> {
+  static constexpr std::pair<sap::eval::Matching, std::string_view> kNames[] = {
+      {sap::eval::Matching::kAnyOverlap, "any_overlap"},
+      {sap::eval::Matching::kMinOverlap, "min_overlap"},
+      {sap::eval::Matching::kIou, "iou"},
+      {sap::eval::Matching::kDice, "dice"},
+      {sap::eval::Matching::kCentre, "centre_in_mask"},
+      {sap::eval::Matching::kDilated, "dilated_gt"}};
+};
+template <>
+struct sap::EnumNames<sap::eval::ExtraHit> {
+  static constexpr std::pair<sap::eval::ExtraHit, std::string_view> kNames[] = {
+      {sap::eval::ExtraHit::kIgnored, "ignored"},
+      {sap::eval::ExtraHit::kFalsePositive, "false_positive"}};
+};
+template <>
+struct sap::EnumNames<sap::eval::LesionPair> {
+  static constexpr std::pair<sap::eval::LesionPair, std::string_view> kNames[] = {
+      {sap::eval::LesionPair::kUnion, "union"}, {sap::eval::LesionPair::kBest, "best"}};
 };

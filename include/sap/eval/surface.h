@@ -18,8 +18,9 @@ struct SurfaceScores {
   std::vector<double> nsd_surfel;  // per tolerance: share of surface area within it
   std::vector<double> nsd_border;  // per tolerance: share of border voxels within it (MONAI)
   // Over surface elements, weighted by area; NaN where a mask is empty.
-  double hd95_mm = 0;  // larger of the two directed 95th percentiles
-  double assd_mm = 0;  // mean of the two directed mean distances
+  double hd95_mm = 0;         // larger of the two directed 95th percentiles
+  double assd_mm = 0;         // mean of the two directed mean distances
+  double assd_border_mm = 0;  // the same over border voxels (MedPy, panoptica)
   double reference_area_mm2 = 0;
   double predicted_area_mm2 = 0;
 };
