@@ -5,8 +5,7 @@
 #include <cmath>
 #include <regex>
 
-#include <gdcmCSAHeader.h>
-
+#include "preprocess/dicom_csa.h"
 #include "preprocess/dicom_dataset.h"
 
 namespace sap::preprocess::dicom {
@@ -15,6 +14,7 @@ namespace {
 constexpr double kGeOffset = 1e9;
 const gdcm::PrivateTag kSiemensB(0x0019, 0x0c, "SIEMENS MR HEADER");
 const gdcm::PrivateTag kSiemensGradient(0x0019, 0x0e, "SIEMENS MR HEADER");
+const gdcm::PrivateTag kSiemensCsa(0x0029, 0x10, "SIEMENS CSA HEADER");
 const gdcm::PrivateTag kGeB(0x0043, 0x39, "GEMS_PARM_01");
 const gdcm::PrivateTag kGeGradient[] = {gdcm::PrivateTag(0x0019, 0xbb, "GEMS_ACQU_01"),
                                         gdcm::PrivateTag(0x0019, 0xbc, "GEMS_ACQU_01"),
@@ -26,15 +26,8 @@ const gdcm::PrivateTag kPhilipsGradient[] = {
     gdcm::PrivateTag(0x2005, 0xb2, "Philips MR Imaging DD 001")};
 
 std::optional<double> CsaB(const gdcm::DataSet& data) {
-  const gdcm::PrivateTag tag = gdcm::CSAHeader::GetCSAImageHeaderInfoTag();
-  if (!data.FindDataElement(tag)) return std::nullopt;
-  gdcm::CSAHeader csa;
-  if (!csa.LoadFromDataElement(data.GetDataElement(tag))) return std::nullopt;
-  const gdcm::CSAElement& element = csa.GetCSAElementByName("B_value");
-  const gdcm::ByteValue* value = element.GetByteValue();
-  if (value == nullptr || value->GetLength() == 0) return std::nullopt;
-  const std::string text(value->GetPointer(), value->GetLength());
-  return std::atof(text.c_str());
+  const std::vector<double> numbers = CsaNumbers(RawBytes(data, kSiemensCsa), "B_value");
+  return numbers.empty() ? std::nullopt : std::optional<double>(numbers.front());
 }
 
 // ep_b1000t, *ep_b50#3: the only trace that some anonymised exports leave.

@@ -103,6 +103,10 @@ std::string Text(const gdcm::DataSet& data, const gdcm::PrivateTag& tag) {
   return data.FindDataElement(tag) ? Trimmed(Bytes(data.GetDataElement(tag))) : "";
 }
 
+std::string RawBytes(const gdcm::DataSet& data, const gdcm::PrivateTag& tag) {
+  return data.FindDataElement(tag) ? Bytes(data.GetDataElement(tag)) : "";
+}
+
 std::vector<std::string> Words(const gdcm::DataSet& data, const gdcm::Tag& tag) {
   const std::string text = Text(data, tag);
   return text.empty() ? std::vector<std::string>() : Split(text);

@@ -29,6 +29,7 @@ std::vector<double> Numbers(const gdcm::DataSet& data, const gdcm::Tag& tag, As 
 // A private element is used only behind its own creator (group, element byte, creator).
 std::vector<double> Numbers(const gdcm::DataSet& data, const gdcm::PrivateTag& tag, As as);
 std::string Text(const gdcm::DataSet& data, const gdcm::PrivateTag& tag);
+std::string RawBytes(const gdcm::DataSet& data, const gdcm::PrivateTag& tag);  // with padding
 
 std::optional<double> Number(const gdcm::DataSet& data, const gdcm::Tag& tag, As as);
 std::optional<XyzDouble> Vector(const gdcm::DataSet& data, const gdcm::Tag& tag, As as);

@@ -72,6 +72,28 @@ std::string WhyNoMrImage(const gdcm::DataSet& data, const SeriesHeader& header) 
   return "";
 }
 
+// GDCM fills up a raw file that ends early with anything; behind the header stand the voxels.
+std::string LengthFault(const gdcm::Reader& reader,
+                        const std::filesystem::path& path,
+                        const SeriesHeader& header) {
+  const gdcm::TransferSyntax& syntax = reader.GetFile().GetHeader().GetDataSetTransferSyntax();
+  if (syntax.IsEncapsulated() || syntax == gdcm::TransferSyntax::DeflatedExplicitVRLittleEndian) {
+    return "";
+  }
+  const int bits =
+      Whole(reader.GetFile().GetDataSet(), Tag(0x0028, 0x0100), As::kUint16, /*otherwise=*/16);
+  const int64_t expected_bytes =
+      int64_t{header.rows} * header.columns * header.num_frames * bits / 8;
+  const int64_t found_bytes = static_cast<int64_t>(std::filesystem::file_size(path)) -
+                              static_cast<int64_t>(reader.GetStreamCurrentPosition());
+  if (found_bytes >= expected_bytes) return "";
+  return fmt::format(
+      "Pixel Data (7fe0,0010) has {} bytes where rows, columns, frames and bits ask for {} "
+      "(truncated file); copy it again from its source",
+      std::max<int64_t>(found_bytes, 0),
+      expected_bytes);
+}
+
 }  // namespace
 
 void ReadPlacement(const gdcm::DataSet& data, Frame& frame, Placement& found) {
@@ -170,7 +192,8 @@ FileFrames ReadHeader(const std::filesystem::path& path, std::size_t file_idx) {
   FileFrames result;
   gdcm::Reader reader;
   reader.SetFileName(path.c_str());
-  if (!reader.ReadUpToTag(Tag(0x7fe0, 0x0010))) {
+  const Tag pixel_data(0x7fe0, 0x0010);
+  if (!reader.ReadUpToTag(pixel_data, {pixel_data})) {
     result.left_out = "not DICOM, or damaged in its header";
     return result;
   }
@@ -200,6 +223,8 @@ FileFrames ReadHeader(const std::filesystem::path& path, std::size_t file_idx) {
     result.frames = {frame};
     result.fault = PlacementFault(frame, found);
   }
+  if (result.fault.empty()) result.fault = LengthFault(reader, path, *header);
+  if (!result.fault.empty()) result.frames.clear();
   return result;
 }
 

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "preprocess/dicom_multiframe.h"
 
-#include <array>
 #include <cmath>
-#include <cstdlib>
 
 #include <fmt/format.h>
-#include <gdcmCSAHeader.h>
 
 #include "preprocess/dicom_bvalue.h"
+#include "preprocess/dicom_csa.h"
 #include "preprocess/dicom_dataset.h"
 
 namespace sap::preprocess::dicom {
@@ -16,6 +14,7 @@ namespace {
 
 using gdcm::Tag;
 const gdcm::PrivateTag kPhilipsFrame(0x2005, 0x0f, "Philips MR Imaging DD 005");
+const gdcm::PrivateTag kSiemensCsa(0x0029, 0x10, "SIEMENS CSA HEADER");
 const gdcm::PrivateTag kSiemensCount(0x0019, 0x0a, "SIEMENS MR HEADER");
 
 // Macros of a functional group that say something about a slice (PS3.3 C.7.6.16, C.8.13.5).
@@ -61,29 +60,11 @@ struct Csa {
   int num_images = 0;
 };
 
-std::vector<double> CsaNumbers(gdcm::CSAHeader& csa, const char* name) {
-  const gdcm::ByteValue* value = csa.GetCSAElementByName(name).GetByteValue();
-  std::vector<double> numbers;
-  if (value == nullptr) return numbers;
-  const std::string text(value->GetPointer(), value->GetLength());
-  std::size_t begin = 0;
-  while (begin < text.size()) {
-    numbers.push_back(std::atof(text.c_str() + begin));
-    const auto end = text.find('\\', begin);
-    if (end == std::string::npos) break;
-    begin = end + 1;
-  }
-  return numbers;
-}
-
 Csa ReadCsa(const gdcm::DataSet& data) {
   Csa found;
   const std::vector<double> count = Numbers(data, kSiemensCount, As::kUint16);
   if (!count.empty()) found.num_images = static_cast<int>(count[0]);
-  const gdcm::PrivateTag tag = gdcm::CSAHeader::GetCSAImageHeaderInfoTag();
-  if (!data.FindDataElement(tag)) return found;
-  gdcm::CSAHeader csa;
-  if (!csa.LoadFromDataElement(data.GetDataElement(tag))) return found;
+  const std::string csa = RawBytes(data, kSiemensCsa);
   const std::vector<double> normal = CsaNumbers(csa, "SliceNormalVector");
   if (normal.size() >= 3) found.normal = XyzDouble{normal[0], normal[1], normal[2]};
   const std::vector<double> images = CsaNumbers(csa, "NumberOfImagesInMosaic");

@@ -24,24 +24,6 @@ const char* NameOf(const gdcm::TransferSyntax& syntax) {
   return name == nullptr ? "unknown" : name;
 }
 
-// A raw file that ends early is padded with whatever GDCM finds: the length is counted first.
-void RequireAllBytes(const gdcm::ImageReader& reader,
-                     std::size_t expected,
-                     const std::string& name) {
-  const gdcm::DataSet& data = reader.GetFile().GetDataSet();
-  const gdcm::TransferSyntax& syntax = reader.GetFile().GetHeader().GetDataSetTransferSyntax();
-  if (syntax.IsEncapsulated() || !data.FindDataElement(gdcm::Tag(0x7fe0, 0x0010))) return;
-  const gdcm::ByteValue* value = data.GetDataElement(gdcm::Tag(0x7fe0, 0x0010)).GetByteValue();
-  const std::size_t found = value == nullptr ? 0 : static_cast<std::size_t>(value->GetLength());
-  SAP_REQUIRE(ErrorKind::kInput,
-              found >= expected,
-              "{}: Pixel Data (7fe0,0010) holds {} bytes where rows, columns and bits ask for {} "
-              "(truncated file); copy it again from its source",
-              name,
-              found,
-              expected);
-}
-
 template <typename T>
 void Copy(const char* first,
           int64_t row_pixels,
@@ -103,7 +85,6 @@ StoredImage::StoredImage(const std::filesystem::path& path,
               frame.header->rows,
               frame.header->num_frames);
   const auto expected = static_cast<std::size_t>(p.columns * p.rows * p.frames * p.pixel_bytes);
-  RequireAllBytes(reader, expected, name);
   p.bytes.resize(std::max<std::size_t>(image.GetBufferLength(), expected));
   SAP_REQUIRE(ErrorKind::kInput,
               image.GetBuffer(p.bytes.data()),
