@@ -8,6 +8,7 @@
 #include "sap/core/enum_names.h"
 #include "sap/core/options.h"
 #include "sap/eval/lesion_match.h"
+#include "sap/eval/report_compare.h"
 #include "sap/eval/skeleton.h"
 #include "sap/eval/threshold.h"
 
@@ -28,6 +29,7 @@ namespace sap::cli {
 struct EvaluateOptions {
   std::string reference_dir;
   std::string prediction_dir;
+  std::vector<std::string> methods;
   std::string output_dir;
   EvaluateTask task = EvaluateTask::kLesion;
   std::optional<std::string> reference_name;
@@ -37,6 +39,10 @@ struct EvaluateOptions {
   std::optional<std::string> tuning_prediction_dir;
   eval::ThresholdObjective threshold_objective = eval::ThresholdObjective::kMean;
   eval::MatchOptions match;
+  eval::FrocOptions froc;
+  eval::CompareOptions compare;
+  std::optional<std::string> published_values;
+  bool figures = true;
   eval::AbsentClass absent_class = eval::AbsentClass::kZero;
   bool skeleton_majority_vote = false;
 
@@ -46,8 +52,9 @@ struct EvaluateOptions {
         .Help("case folders with the reference label map, or NIfTI files named by case")
         .Required();
     v.Field("prediction_dir", prediction_dir)
-        .Help("case folders as sap-predict writes them, or NIfTI files named by case")
-        .Required();
+        .Help("case folders as sap-predict writes them, or NIfTI files named by case");
+    v.Field("methods", methods)
+        .Help("several methods on the same cases, each name=folder, instead of prediction_dir");
     v.Field("output_dir", output_dir).Help("where tables and summary.json are written").Required();
     v.Field("task", task).Help("lesion detection and overlap, or Dice per bone region");
     v.Field("reference_name", reference_name)
@@ -59,10 +66,17 @@ struct EvaluateOptions {
     v.Field("tuning_cases", tuning_cases)
         .Help("cases that choose the threshold and are left out of the evaluation");
     v.Field("tuning_prediction_dir", tuning_prediction_dir)
-        .Help("their predictions by a model that did not train on them; null = prediction_dir");
+        .Help(
+            "their predictions by a model that did not train on them, with several methods in "
+            "one folder per method; null = prediction_dir");
     v.Field("threshold_objective", threshold_objective)
         .Help("F2 of the tuning patients that the threshold makes largest");
     match.Describe(v);
+    froc.Describe(v);
+    compare.Describe(v);
+    v.Field("published_values", published_values)
+        .Help("published_values.yaml to compare with methods of the same names; null = none");
+    v.Field("figures", figures).Help("draw figures (gnuplot) and put them into report.html");
     v.Field("absent_class", absent_class)
         .Help("Dice of a region that only the prediction has: 0, or left out");
     v.Field("skeleton_majority_vote", skeleton_majority_vote)

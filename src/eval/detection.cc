@@ -10,6 +10,7 @@
 #include "eval/volume_rule.h"
 #include "sap/core/error.h"
 #include "sap/eval/stats.h"
+#include "sap/eval/threshold.h"
 
 namespace sap::eval {
 namespace {
@@ -200,7 +201,11 @@ LesionSummary EvaluateLesions(std::size_t num_cases,
                               const MatchOptions& options) {
   LesionSummary summary{.threshold = threshold, .options = options};
   for (std::size_t i = 0; i < num_cases; ++i) {
-    summary.cases.push_back(EvaluateCase(load(i), threshold, options));
+    const CaseInput input = load(i);
+    summary.cases.push_back(EvaluateCase(input, threshold, options));
+    if (options.matching == Matching::kAnyOverlap) {
+      summary.sweeps.push_back(SweepThresholds(input, DefaultThresholds(), options));
+    }
     summary.pooled_all += summary.cases.back().all;
     summary.pooled_large += summary.cases.back().large;
   }

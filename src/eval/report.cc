@@ -36,8 +36,13 @@ json RulesJson(const LesionSummary& summary) {
   const MatchOptions& o = summary.options;
   return {{"threshold", summary.threshold},
           {"threshold_rule", "p >= threshold"},
-          {"matching", "any_overlap"},
-          {"lesion_pair", "union"},
+          {"matching", EnumName(o.matching)},
+          {"min_overlap_frac", o.min_overlap_frac},
+          {"min_overlap_vox", o.min_overlap_vox},
+          {"dilate_gt_vox", o.dilate_gt_vox},
+          {"extra_hit", EnumName(o.extra_hit)},
+          {"lesion_pair", EnumName(o.lesion_pair)},
+          {"nsd_tolerances_mm", o.nsd_tolerances_mm},
           {"connectivity", o.connectivity},
           {"min_candidate_ml", o.min_candidate_ml},
           {"min_gt_ml", o.min_gt_ml},
@@ -73,6 +78,24 @@ std::string Labels(const std::vector<int64_t>& indices) {
   std::vector<int64_t> labels;
   for (const int64_t i : indices) labels.push_back(i + 1);
   return fmt::format("{}", fmt::join(labels, " "));
+}
+
+void AddSurfaceCells(const CaseLesions& one,
+                     const ReferenceLesion& lesion,
+                     std::size_t num_tolerances,
+                     std::vector<std::string>& row) {
+  const bool scored = lesion.detected() && !lesion.ignored;
+  if (!scored) {
+    row.insert(row.end(), 2 * num_tolerances + 2, "");
+    return;
+  }
+  const SurfaceScores& s = one.surfaces[static_cast<std::size_t>(lesion.component.label - 1)];
+  for (std::size_t t = 0; t < num_tolerances; ++t) {
+    row.push_back(Cell(s.nsd_surfel[t]));
+    row.push_back(Cell(s.nsd_border[t]));
+  }
+  row.push_back(Cell(s.hd95_mm));
+  row.push_back(Cell(s.assd_mm));
 }
 
 }  // namespace
@@ -116,47 +139,55 @@ std::string CasesCsv(const LesionSummary& summary) {
 }
 
 std::string LesionsCsv(const LesionSummary& summary) {
-  Table table({"case",
-               "lesion",
-               "volume_ml",
-               "num_vox",
-               "centroid_x_vox",
-               "centroid_y_vox",
-               "centroid_z_vox",
-               "box_vox",
-               "touches_border",
-               "ignored",
-               "large",
-               "detected",
-               "candidates",
-               "overlap_vox",
-               "candidates_vox",
-               "dice",
-               "group",
-               "group_type"});
+  std::vector<std::string> header = {"case",
+                                     "lesion",
+                                     "volume_ml",
+                                     "num_vox",
+                                     "centroid_x_vox",
+                                     "centroid_y_vox",
+                                     "centroid_z_vox",
+                                     "box_vox",
+                                     "touches_border",
+                                     "ignored",
+                                     "large",
+                                     "detected",
+                                     "candidates",
+                                     "overlap_vox",
+                                     "candidates_vox",
+                                     "dice",
+                                     "group",
+                                     "group_type"};
+  for (const double tau_mm : summary.options.nsd_tolerances_mm) {
+    header.push_back(fmt::format("nsd_surfel_{:g}mm", tau_mm));
+    header.push_back(fmt::format("nsd_border_{:g}mm", tau_mm));
+  }
+  header.insert(header.end(), {"hd95_mm", "assd_mm"});
+  Table table(header);
   for (const CaseLesions& one : summary.cases) {
     for (const ReferenceLesion& l : one.match.lesions) {
       const bool grouped = l.group_idx >= 0;
       const MatchGroup type =
           grouped ? one.match.groups[static_cast<std::size_t>(l.group_idx)] : MatchGroup::kNone;
-      table.AddRow({one.id,
-                    Count(l.component.label),
-                    Cell(l.volume_ml),
-                    Count(l.component.num_vox),
-                    Cell(l.centroid_vox.x),
-                    Cell(l.centroid_vox.y),
-                    Cell(l.centroid_vox.z),
-                    BoxText(l.component.box),
-                    Count(l.touches_border),
-                    Count(l.ignored),
-                    Count(l.large),
-                    Count(l.detected()),
-                    Labels(l.candidates),
-                    Count(l.overlap_vox),
-                    Count(l.candidates_vox),
-                    l.detected() ? Cell(l.PairDice()) : "",
-                    grouped ? Count(l.group_idx + 1) : "",
-                    EnumName(type)});
+      std::vector<std::string> row = {one.id,
+                                      Count(l.component.label),
+                                      Cell(l.volume_ml),
+                                      Count(l.component.num_vox),
+                                      Cell(l.centroid_vox.x),
+                                      Cell(l.centroid_vox.y),
+                                      Cell(l.centroid_vox.z),
+                                      BoxText(l.component.box),
+                                      Count(l.touches_border),
+                                      Count(l.ignored),
+                                      Count(l.large),
+                                      Count(l.detected()),
+                                      Labels(l.candidates),
+                                      Count(l.overlap_vox),
+                                      Count(l.candidates_vox),
+                                      l.detected() ? Cell(l.PairDice()) : "",
+                                      grouped ? Count(l.group_idx + 1) : "",
+                                      EnumName(type)};
+      AddSurfaceCells(one, l, summary.options.nsd_tolerances_mm.size(), row);
+      table.AddRow(std::move(row));
     }
   }
   return table.Csv();
@@ -167,6 +198,7 @@ std::string CandidatesCsv(const LesionSummary& summary) {
                "candidate",
                "volume_ml",
                "num_vox",
+               "score",
                "box_vox",
                "lesions",
                "false_positive",
@@ -179,6 +211,7 @@ std::string CandidatesCsv(const LesionSummary& summary) {
                     Count(++number),
                     Cell(c.volume_ml),
                     Count(c.component.num_vox),
+                    Cell(c.score),
                     BoxText(c.component.box),
                     Labels(c.lesions),
                     Count(c.false_positive),

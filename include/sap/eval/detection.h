@@ -41,6 +41,12 @@ DetectionCounts CountAll(const MatchResult& match);
 // Reference lesions of at least large_ml hit by any candidate; false positives by large_fp.
 DetectionCounts CountLarge(const MatchResult& match);
 
+struct ThresholdCounts {
+  double threshold = 0;
+  DetectionCounts all;
+  DetectionCounts large;
+};
+
 // One exam: masks and maps [X, Y, Z] on one grid, CPU. reference != 0 is lesion; probability is
 // float32 in [0, 1] (a mask of 0 and 1 will do).
 struct CaseInput {
@@ -81,6 +87,8 @@ struct LesionSummary {
   std::vector<CaseLesions> cases;  // in the order given
   DetectionCounts pooled_all;
   DetectionCounts pooled_large;
+  // [case][threshold of DefaultThresholds]; only with the rule any_overlap, where it is one pass.
+  std::vector<std::vector<ThresholdCounts>> sweeps;
 
   // Of every detected lesion, over all exams, in the order of cases and lesions.
   std::vector<double> DetectedDice() const;

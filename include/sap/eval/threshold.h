@@ -13,12 +13,6 @@ namespace sap::eval {
 // 0.01, 0.02, ... 0.99.
 std::vector<double> DefaultThresholds();
 
-struct ThresholdCounts {
-  double threshold = 0;
-  DetectionCounts all;
-  DetectionCounts large;
-};
-
 // What CountAll and CountLarge give at each threshold, ascending, in one pass: voxels enter by
 // falling probability and join their neighbours' components (union-find), so that 99 thresholds
 // cost about as much as two component labellings. thresholds: ascending, above 0.

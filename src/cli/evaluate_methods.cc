@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/evaluate_methods.h"
+
+#include <algorithm>
+#include <iostream>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/evaluate_figures.h"
+#include "sap/core/error.h"
+#include "sap/core/files.h"
+#include "sap/core/log.h"
+#include "sap/core/progress.h"
+#include "sap/eval/report.h"
+
+namespace sap::cli {
+namespace {
+
+using nlohmann::json;
+
+eval::CaseLoader LesionLoader(const std::vector<CasePair>& pairs, Progress& progress) {
+  return [&pairs, &progress](std::size_t i) {
+    eval::CaseInput input = LoadLesionCase(pairs[i]);
+    progress.Advance(1, input.id);
+    return input;
+  };
+}
+
+MethodPairs ParseMethod(const std::string& text) {
+  const std::size_t at = text.find('=');
+  SAP_REQUIRE(ErrorKind::kOption,
+              at != std::string::npos && at > 0 && at + 1 < text.size() &&
+                  text.substr(0, at).find_first_of("/\\|\"\n") == std::string::npos &&
+                  text.front() != '.',
+              "methods: '{}' is not name=folder; the name becomes a folder and a column",
+              text);
+  return {.name = text.substr(0, at), .prediction_dir = text.substr(at + 1)};
+}
+
+// Cases to evaluate: the tuning cases never judge the threshold that they chose.
+std::vector<CasePair> EvaluationPairs(const EvaluateOptions& options,
+                                      const std::string& prediction_dir) {
+  std::vector<CasePair> pairs = FindPairs(options, prediction_dir, options.cases);
+  const std::set<std::string> tuning(options.tuning_cases.begin(), options.tuning_cases.end());
+  std::erase_if(pairs, [&](const CasePair& pair) { return tuning.contains(pair.id); });
+  SAP_REQUIRE(ErrorKind::kInput,
+              !pairs.empty(),
+              "every case is a tuning case; nothing is left to evaluate");
+  return pairs;
+}
+
+std::string TuningFolder(const EvaluateOptions& options, const MethodPairs& method) {
+  if (!options.tuning_prediction_dir) return method.prediction_dir;
+  const fs::path folder = *options.tuning_prediction_dir;
+  return options.methods.empty() ? folder.string() : (folder / method.name).string();
+}
+
+// The threshold and how it came about, for summary.json.
+double Threshold(const EvaluateOptions& options, const MethodPairs& method, json& record) {
+  SAP_REQUIRE(ErrorKind::kOption,
+              !options.threshold || options.tuning_cases.empty(),
+              "threshold and tuning_cases are both set; drop one of them");
+  if (options.threshold) return *options.threshold;
+  if (options.tuning_cases.empty()) {
+    log::Info("threshold 0.5: neither threshold nor tuning_cases is set");
+    return 0.5;
+  }
+  if (!options.tuning_prediction_dir) {
+    log::Warning(
+        "tuning cases are taken from prediction_dir: if its models trained on them, the threshold "
+        "is optimistic; a held-out run's folder goes to tuning_prediction_dir");
+  }
+  const std::vector<CasePair> pairs =
+      FindPairs(options, TuningFolder(options, method), options.tuning_cases);
+  Progress progress("tuning", std::ssize(pairs));
+  const eval::ThresholdChoice choice = eval::TuneThreshold(
+      pairs.size(), LesionLoader(pairs, progress), options.match, options.threshold_objective);
+  progress.Finish();
+  record["tuning"] = eval::ThresholdJson(choice);
+  record["tuning"]["objective_name"] = EnumName(options.threshold_objective);
+  record["tuning"]["held_out"] = options.tuning_prediction_dir.has_value();
+  log::Info("threshold {:g}: F2 {:.3f} on {} tuning cases",
+            choice.threshold,
+            choice.objective,
+            pairs.size());
+  return choice.threshold;
+}
+
+// What stands beside the methods' own tables.
+void WriteComparison(const EvaluateOptions& options,
+                     const eval::Comparison& comparison,
+                     const std::vector<eval::LesionSummary>& summaries,
+                     const std::vector<eval::MethodCurves>& curves,
+                     const json& summary) {
+  const fs::path folder = options.output_dir;
+  using eval::TableFormat;
+  WriteFileAtomically(folder / "table1.md", eval::Table1(comparison, TableFormat::kMarkdown));
+  WriteFileAtomically(folder / "table1.csv", eval::Table1(comparison, TableFormat::kCsv));
+  WriteFileAtomically(folder / "table1.tex", eval::Table1(comparison, TableFormat::kLatex));
+  WriteFileAtomically(folder / "tests.csv", eval::TestsCsv(comparison));
+  WriteFileAtomically(folder / "froc.csv", eval::FrocCsv(curves));
+  WriteFileAtomically(folder / "volume_curve.csv", eval::VolumeCurveCsv(curves));
+  std::string published;
+  if (options.published_values) {
+    published = eval::PublishedMarkdown(
+        comparison, eval::ReadPublishedValues(ParseConfigFile(*options.published_values)));
+    if (published.empty()) {
+      log::Warning("published_values: no method has a published name (baseline, ssl, sap)");
+    } else {
+      WriteFileAtomically(folder / "published.md", published);
+    }
+  }
+  std::vector<std::pair<std::string, std::string>> pictures;
+  if (options.figures) {
+    pictures = DrawFigures(folder / "figures",
+                           eval::FigureFiles(comparison, summaries, curves, options.froc));
+  }
+  json rules = summary;
+  rules.erase("metric_per_case");
+  WriteFileAtomically(
+      folder / "report.html",
+      eval::ReportHtml(comparison, curves, options.froc, published, rules, pictures));
+}
+
+}  // namespace
+
+std::vector<MethodPairs> FindMethods(const EvaluateOptions& options) {
+  SAP_REQUIRE(ErrorKind::kOption,
+              options.prediction_dir.empty() != options.methods.empty(),
+              "set either prediction_dir or methods");
+  std::vector<MethodPairs> methods;
+  if (options.methods.empty()) {
+    methods.push_back({.name = "prediction", .prediction_dir = options.prediction_dir});
+  }
+  std::set<std::string> names;
+  for (const std::string& text : options.methods) {
+    methods.push_back(ParseMethod(text));
+    SAP_REQUIRE(ErrorKind::kOption,
+                names.insert(methods.back().name).second,
+                "methods: {} stands twice; give each method its own name",
+                methods.back().name);
+  }
+  for (MethodPairs& method : methods) {
+    method.pairs = EvaluationPairs(options, method.prediction_dir);
+  }
+  return methods;
+}
+
+int EvaluateLesionMethods(const EvaluateOptions& options,
+                          const std::vector<MethodPairs>& methods,
+                          const json& record,
+                          const AppContext& context) {
+  std::vector<std::string> names;
+  std::vector<eval::LesionSummary> summaries;
+  std::vector<eval::MethodCurves> curves;
+  json summary = record;
+  for (const MethodPairs& method : methods) {
+    json own_record = record;
+    const double threshold = Threshold(options, method, own_record);
+    Progress progress("evaluating " + method.name, std::ssize(method.pairs));
+    names.push_back(method.name);
+    summaries.push_back(eval::EvaluateLesions(
+        method.pairs.size(), LesionLoader(method.pairs, progress), threshold, options.match));
+    progress.Finish();
+    curves.push_back(eval::CurvesOf(method.name, summaries.back(), options.froc));
+    own_record["froc"] = eval::CurvesJson(curves.back(), options.froc);
+    if (methods.size() > 1) {
+      eval::WriteReport(fs::path(options.output_dir) / method.name, summaries.back(), own_record);
+      summary["methods"][method.name] = eval::SummaryJson(summaries.back())["lesions"];
+      summary["methods"][method.name]["froc"] = own_record["froc"];
+    } else {
+      summary = own_record;
+    }
+  }
+  const eval::Comparison comparison = eval::CompareMethods(names, summaries, options.compare);
+  summary["comparison"] = eval::ComparisonJson(comparison);
+  if (methods.size() > 1) {
+    WriteFileAtomically(fs::path(options.output_dir) / "summary.json", summary.dump(2) + "\n");
+  } else {
+    eval::WriteReport(options.output_dir, summaries[0], summary);
+    summary.update(eval::SummaryJson(summaries[0]));
+  }
+  WriteComparison(options, comparison, summaries, curves, summary);
+  if (context.json) {
+    std::cout << summary.dump(2) << "\n";
+  } else if (!context.quiet) {
+    std::cout << (methods.size() > 1 ? eval::Table1(comparison, eval::TableFormat::kMarkdown)
+                                     : eval::SummaryMarkdown(summaries[0]));
+  }
+  return 0;
+}
+
+}  // namespace sap::cli

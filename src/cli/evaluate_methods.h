@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "cli/evaluate_cases.h"
+#include "cli/evaluate_options.h"
+#include "sap/cli/app.h"
+
+namespace sap::cli {
+
+// One method's predictions beside the references, tuning cases left out.
+struct MethodPairs {
+  std::string name;
+  std::string prediction_dir;
+  std::vector<CasePair> pairs;
+};
+
+// prediction_dir alone, or each of `methods`. Throws kOption for a method that is not name=folder,
+// a name that is no file name or stands twice; kInput when no case is left.
+std::vector<MethodPairs> FindMethods(const EvaluateOptions& options);
+
+// Evaluates every method, compares them, and writes all files of output_dir.
+int EvaluateLesionMethods(const EvaluateOptions& options,
+                          const std::vector<MethodPairs>& methods,
+                          const nlohmann::json& record,
+                          const AppContext& context);
+
+}  // namespace sap::cli

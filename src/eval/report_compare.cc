@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sap/eval/report_compare.h"
+
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include "eval/report_text.h"
+#include "sap/core/error.h"
+#include "sap/core/tables.h"
+
+namespace sap::eval {
+namespace {
+
+using nlohmann::json;
+
+std::string IntervalText(const Interval& interval) {
+  return fmt::format("{}-{}", ShortCell(interval.low), ShortCell(interval.high));
+}
+
+std::string Table1Cell(const MethodValues& values) {
+  const Distribution& d = values.distribution;
+  return fmt::format("{} [{}] ({}-{})",
+                     ShortCell(d.median),
+                     IntervalText(values.bootstrap),
+                     ShortCell(d.q25),
+                     ShortCell(d.q75));
+}
+
+std::string Table1Csv(const Comparison& comparison) {
+  Table table({"section",
+               "metric",
+               "unit",
+               "method",
+               "n",
+               "n_excluded",
+               "median",
+               "ci_low",
+               "ci_high",
+               "exact_low",
+               "exact_high",
+               "q25",
+               "q75",
+               "mean",
+               "shapiro_w",
+               "shapiro_p"});
+  for (const MetricComparison& row : comparison.metrics) {
+    for (std::size_t m = 0; m < row.methods.size(); ++m) {
+      const MethodValues& v = row.methods[m];
+      const Distribution& d = v.distribution;
+      const bool tested = v.normality.w > 0;
+      table.AddRow({row.metric.section,
+                    row.metric.name,
+                    row.metric.per_lesion ? "lesion" : "exam",
+                    comparison.method_names[m],
+                    fmt::format("{}", d.n),
+                    fmt::format("{}", d.n_excluded),
+                    Cell(d.median),
+                    Cell(v.bootstrap.low),
+                    Cell(v.bootstrap.high),
+                    Cell(v.exact.low),
+                    Cell(v.exact.high),
+                    Cell(d.q25),
+                    Cell(d.q75),
+                    Cell(d.mean),
+                    tested ? Cell(v.normality.w) : "",
+                    tested ? Cell(v.normality.p) : ""});
+    }
+  }
+  return table.Csv();
+}
+
+std::string LatexText(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '_' || c == '%' || c == '&' || c == '#' || c == '$' || c == '{' || c == '}') {
+      escaped += '\\';
+    }
+    escaped += c;
+  }
+  return escaped;
+}
+
+std::string Table1Latex(const Comparison& comparison) {
+  std::string text = fmt::format("\\begin{{tabular}}{{l{}}}\n\\hline\nMetric",
+                                 std::string(comparison.method_names.size(), 'c'));
+  for (const std::string& name : comparison.method_names) text += " & " + LatexText(name);
+  text += " \\\\\n\\hline\n";
+  for (const MetricComparison& row : comparison.metrics) {
+    text += LatexText(row.metric.title);
+    for (const MethodValues& values : row.methods) text += " & " + Table1Cell(values);
+    text += " \\\\\n";
+  }
+  return text + "\\hline\n\\end{tabular}\n";
+}
+
+std::string Table1Markdown(const Comparison& comparison) {
+  std::vector<std::string> header = {"metric"};
+  for (const std::string& name : comparison.method_names) header.push_back(name);
+  Table table(header);
+  for (const MetricComparison& row : comparison.metrics) {
+    std::vector<std::string> cells = {row.metric.title};
+    for (const MethodValues& values : row.methods) cells.push_back(Table1Cell(values));
+    table.AddRow(std::move(cells));
+  }
+  return table.Markdown();
+}
+
+json IntervalJson(const Interval& interval) {
+  return {Number(interval.low), Number(interval.high)};
+}
+
+}  // namespace
+
+std::string Table1(const Comparison& comparison, TableFormat format) {
+  switch (format) {
+    case TableFormat::kCsv:
+      return Table1Csv(comparison);
+    case TableFormat::kLatex:
+      return Table1Latex(comparison);
+    case TableFormat::kMarkdown:
+      return Table1Markdown(comparison);
+  }
+  return "";
+}
+
+std::string TestsCsv(const Comparison& comparison) {
+  Table table({"metric",
+               "first",
+               "second",
+               "test",
+               "method",
+               "n_first",
+               "n_second",
+               "n_zero",
+               "statistic",
+               "p",
+               "bonferroni_tests",
+               "p_bonferroni",
+               "p_holm",
+               "stars",
+               "median_difference_low",
+               "median_difference_high"});
+  for (const MetricComparison& row : comparison.metrics) {
+    const int64_t asked = comparison.options.bonferroni_tests;
+    for (const PairTest& pair : row.tests) {
+      table.AddRow({row.metric.name,
+                    comparison.method_names[pair.first],
+                    comparison.method_names[pair.second],
+                    pair.name,
+                    pair.test.method,
+                    fmt::format("{}", pair.n_first),
+                    fmt::format("{}", pair.n_second),
+                    fmt::format("{}", pair.test.n_zero),
+                    Cell(pair.test.statistic),
+                    Cell(pair.test.p),
+                    fmt::format("{}", asked > 0 ? asked : std::ssize(row.tests)),
+                    Cell(pair.adjusted_p),
+                    Cell(pair.holm_p),
+                    std::isnan(pair.adjusted_p) ? "" : Stars(pair.adjusted_p),
+                    Cell(pair.difference.low),
+                    Cell(pair.difference.high)});
+    }
+  }
+  return table.Csv();
+}
+
+json ComparisonJson(const Comparison& comparison) {
+  json result;
+  for (const MetricComparison& row : comparison.metrics) {
+    json& metric = result["table1"][row.metric.section][row.metric.name];
+    for (std::size_t m = 0; m < row.methods.size(); ++m) {
+      json& entry = metric[comparison.method_names[m]];
+      entry = DistributionJson(row.methods[m].distribution);
+      entry["ci95"] = IntervalJson(row.methods[m].bootstrap);
+      entry["ci95_exact"] = IntervalJson(row.methods[m].exact);
+    }
+  }
+  for (std::size_t m = 0; m < comparison.method_names.size(); ++m) {
+    const IccResult& icc = comparison.volume_icc[m];
+    const BlandAltman& difference = comparison.volume_difference[m];
+    result["total_volume"][comparison.method_names[m]] = {
+        {"icc_2_1", Number(icc.icc)},
+        {"icc_2_1_ci95", {Number(icc.low), Number(icc.high)}},
+        {"icc_c_1", Number(icc.icc_consistency)},
+        {"bias_ml", Number(difference.bias)},
+        {"limits_of_agreement_ml", {Number(difference.low), Number(difference.high)}}};
+  }
+  result["bootstrap"] = {{"resamples", comparison.options.bootstrap_resamples},
+                         {"seed", comparison.options.seed},
+                         {"interval", "percentile"},
+                         {"wilcoxon", EnumName(comparison.options.wilcoxon)}};
+  return result;
+}
+
+const std::vector<double>* PublishedValues::Find(const Metric& metric,
+                                                 const std::string& method) const {
+  const auto section = table1.find(metric.section);
+  if (section == table1.end()) return nullptr;
+  // Names of the large-lesion rows repeat those of all lesions under their own section.
+  const std::string name = metric.name.starts_with("large_") ? metric.name.substr(6) : metric.name;
+  const auto row = section->second.find(name);
+  if (row == section->second.end()) return nullptr;
+  const auto values = row->second.find(method);
+  return values == row->second.end() ? nullptr : &values->second;
+}
+
+PublishedValues ReadPublishedValues(const ConfigNode& root) {
+  PublishedValues published;
+  if (const ConfigNode* source = root.Find("source")) {
+    if (const ConfigNode* doi = source->Find("doi")) published.source = doi->scalar;
+  }
+  const ConfigNode* table = root.Find("table1");
+  if (table == nullptr) return published;
+  for (const auto& [section, metrics] : table->entries) {
+    for (const auto& [metric, methods] : metrics.entries) {
+      for (const auto& [method, list] : methods.entries) {
+        std::vector<double>& values = published.table1[section][metric][method];
+        for (const ConfigNode& item : list.items) {
+          char* end = nullptr;
+          values.push_back(std::strtod(item.scalar.c_str(), &end));
+          SAP_REQUIRE(ErrorKind::kOption,
+                      end != item.scalar.c_str() && *end == '\0',
+                      "{}: '{}' is not a number",
+                      item.mark.Text(),
+                      item.scalar);
+        }
+        SAP_REQUIRE(ErrorKind::kOption,
+                    values.size() == 5,
+                    "{}: {} numbers; [median, low, high, q25, q75] are needed",
+                    list.mark.Text(),
+                    values.size());
+      }
+    }
+  }
+  return published;
+}
+
+std::string PublishedMarkdown(const Comparison& comparison, const PublishedValues& published) {
+  Table table({"metric",
+               "method",
+               "reproduced",
+               "published",
+               "difference",
+               "published interval",
+               "inside"});
+  for (const MetricComparison& row : comparison.metrics) {
+    for (std::size_t m = 0; m < row.methods.size(); ++m) {
+      const auto* values = published.Find(row.metric, comparison.method_names[m]);
+      if (values == nullptr) continue;
+      const double median = row.methods[m].distribution.median;
+      const bool inside = median >= (*values)[1] && median <= (*values)[2];
+      table.AddRow({row.metric.title,
+                    comparison.method_names[m],
+                    ShortCell(median),
+                    ShortCell((*values)[0]),
+                    ShortCell(median - (*values)[0]),
+                    fmt::format("{}-{}", ShortCell((*values)[1]), ShortCell((*values)[2])),
+                    inside ? "yes" : "no"});
+    }
+  }
+  return table.NumRows() == 0 ? "" : table.Markdown();
+}
+
+}  // namespace sap::eval

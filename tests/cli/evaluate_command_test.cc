@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "sap/cli/commands.h"
+#include "sap/core/files.h"
+#include "sap/core/tables.h"
+#include "sap/image/volume_io.h"
+#include "support/shared_folder.h"
+
+namespace sap::cli {
+namespace {
+
+using sap::testing::FreshFolder;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+int Evaluate(std::vector<std::string> words) {
+  words.insert(words.begin(), "sap-evaluate");
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  ::testing::internal::CaptureStdout();
+  const int code = EvaluateMain(static_cast<int>(argv.size()), argv.data());
+  ::testing::internal::GetCapturedStdout();
+  return code;
+}
+
+const Geometry kGrid{.size_vox = {24, 20, 16}, .spacing_mm = {3, 3, 4}};
+
+void Paint(Tensor& map_XYZ, const XyzInt& at, float value) {
+  map_XYZ.slice(0, at.x, at.x + 4).slice(1, at.y, at.y + 4).slice(2, at.z, at.z + 4).fill_(value);
+}
+
+// Five cases of two lesions (2.3 mL each): `sap` finds both, `ssl` the first, and both have one
+// false positive of lower score.
+struct Scene {
+  fs::path root = FreshFolder();
+
+  Scene() {
+    for (int i = 0; i < 5; ++i) {
+      Tensor reference = at::zeros({24, 20, 16}, at::kByte);
+      Paint(reference, {2 + i, 2, 2}, 1);
+      Paint(reference, {14, 2 + i, 8}, 1);
+      Tensor sap = at::zeros({24, 20, 16});
+      Paint(sap, {3 + i, 2, 2}, 0.9F);
+      Paint(sap, {14, 3 + i, 8}, 0.8F);
+      Paint(sap, {2, 14, 10}, 0.6F);
+      Tensor ssl = at::zeros({24, 20, 16});
+      Paint(ssl, {4 + i, 3, 2}, 0.7F);
+      Paint(ssl, {2, 14, 10}, 0.6F);
+      Write("reference", i, reference);
+      Write("sap", i, sap);
+      Write("ssl", i, ssl);
+    }
+  }
+
+  void Write(const char* folder, int i, const Tensor& data_XYZ) const {
+    CreateFolder(root / folder);
+    WriteVolume(root / folder / fmt::format("case_{}.nii.gz", i), Volume(data_XYZ, kGrid));
+  }
+
+  std::vector<std::string> Words(const std::vector<std::string>& settings) const {
+    std::vector<std::string> words = {"--quiet",
+                                      "--set",
+                                      "reference_dir=" + (root / "reference").string(),
+                                      "--set",
+                                      "output_dir=" + (root / "out").string()};
+    for (const std::string& setting : settings) {
+      words.emplace_back("--set");
+      words.push_back(setting);
+    }
+    return words;
+  }
+
+  std::string Methods() const {
+    return fmt::format("methods=[ssl={},sap={}]", (root / "ssl").string(), (root / "sap").string());
+  }
+};
+
+TEST(SapEvaluate, WritesEveryTableForTwoFoldersOfFiles) {
+  const Scene scene;
+  ASSERT_EQ(
+      Evaluate(scene.Words({"prediction_dir=" + (scene.root / "sap").string(), "figures=false"})),
+      0);
+  const fs::path out = scene.root / "out";
+  for (const char* name : {"cases.csv",
+                           "lesions.csv",
+                           "candidates.csv",
+                           "froc.csv",
+                           "volume_curve.csv",
+                           "tests.csv",
+                           "summary.json",
+                           "table.md",
+                           "table1.md",
+                           "table1.csv",
+                           "table1.tex",
+                           "report.html"}) {
+    EXPECT_TRUE(fs::exists(out / name)) << name;
+  }
+  const auto summary = nlohmann::json::parse(ReadFile(out / "summary.json"));
+  EXPECT_EQ(summary.at("lesions").at("pooled").at("all").at("detected"), 10);
+  EXPECT_EQ(summary.at("lesions").at("pooled").at("all").at("false_positives"), 5);
+  // All lesions are above every false positive: the curve is 1 from 0 on.
+  EXPECT_DOUBLE_EQ(summary.at("froc").at("all").at("area"), 15.0);
+  EXPECT_THAT(ReadFile(out / "lesions.csv"), HasSubstr("nsd_surfel_2mm"));
+}
+
+TEST(SapEvaluate, ComparesMethodsWithTestsAndPublishedValues) {
+  const Scene scene;
+  const std::string published =
+      (fs::path(SAP_SOURCE_DIR) / "configs" / "published_values.yaml").string();
+  ASSERT_EQ(Evaluate(scene.Words({scene.Methods(), "published_values=" + published})), 0);
+  const fs::path out = scene.root / "out";
+  EXPECT_TRUE(fs::exists(out / "sap" / "lesions.csv"));
+  const auto rows = ParseCsv(ReadFile(out / "tests.csv"));
+  ASSERT_EQ(rows.size(), 11U);  // ten metrics, one pair
+  EXPECT_EQ(rows[1][0], "sensitivity");
+  EXPECT_EQ(rows[1][3], "wilcoxon");
+  // Five differences of -0.5 each: 2 of 32 sign flips are as extreme.
+  EXPECT_EQ(rows[1][9], "0.0625");
+  EXPECT_THAT(ReadFile(out / "published.md"), HasSubstr("0.714"));
+  const std::string page = ReadFile(out / "report.html");
+  EXPECT_THAT(page, HasSubstr("0.714"));
+  EXPECT_THAT(page, Not(HasSubstr("src=")));
+  EXPECT_THAT(page, Not(HasSubstr(scene.root.string())));
+  for (const char* name : {"froc.gp", "volume_curve.gp", "bland_altman.gp", "box_f2.gp"}) {
+    EXPECT_TRUE(fs::exists(out / "figures" / name)) << name;
+  }
+  if (!fs::exists("/usr/bin/gnuplot")) GTEST_SKIP() << "no gnuplot here";
+  for (const auto& entry : fs::directory_iterator(out / "figures")) {
+    if (entry.path().extension() != ".gp") continue;
+    fs::path picture = entry.path();
+    picture.replace_extension("svg");
+    EXPECT_THAT(ReadFile(picture), HasSubstr("</svg>")) << picture;
+  }
+  EXPECT_THAT(page, HasSubstr("</svg>"));
+}
+
+TEST(SapEvaluate, SaysWhatIsWrongWithMethods) {
+  const Scene scene;
+  EXPECT_EQ(Evaluate(scene.Words({"methods=[sap]"})), 2);
+  EXPECT_EQ(Evaluate(scene.Words({})), 2);
+  fs::remove(scene.root / "ssl" / "case_4.nii.gz");
+  EXPECT_EQ(Evaluate(scene.Words({scene.Methods()})), 3);
+}
+
+TEST(SapEvaluate, IsTheSameOnEveryRun) {
+  const Scene scene;
+  const auto words = scene.Words({scene.Methods(), "figures=false"});
+  ASSERT_EQ(Evaluate(words), 0);
+  const std::string first = ReadFile(scene.root / "out" / "table1.csv");
+  ASSERT_EQ(Evaluate(words), 0);
+  EXPECT_EQ(ReadFile(scene.root / "out" / "table1.csv"), first);
+}
+
+}  // namespace
+}  // namespace sap::cli

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sap/eval/compare.h"
+
+#include <cmath>
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "sap/core/error.h"
+#include "sap/core/tables.h"
+#include "sap/eval/report_compare.h"
+
+namespace sap::eval {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Exam i has lesions of 8 voxels; the method hits `hits[i]` of two and has `fps[i]` false voxels.
+LesionSummary Method(const std::vector<int>& hits, const std::vector<int>& fps) {
+  const auto load = [&](std::size_t i) {
+    CaseInput input{.id = fmt::format("case_{}", i),
+                    .reference_XYZ = at::zeros({20, 12, 12}, at::kByte),
+                    .probability_XYZ = at::zeros({20, 12, 12})};
+    for (int g = 0; g < 2; ++g) {
+      input.reference_XYZ.slice(0, 8 * g, 8 * g + 2).slice(1, 0, 2).slice(2, 0, 2).fill_(1);
+      if (g < hits[i]) {
+        input.probability_XYZ.slice(0, 8 * g, 8 * g + 2).slice(1, 0, 2).slice(2, 0, 1).fill_(0.9);
+      }
+    }
+    for (int k = 0; k < fps[i]; ++k) input.probability_XYZ[2 * k][10][10] = 0.6F;
+    return input;
+  };
+  return EvaluateLesions(hits.size(), load, 0.5);
+}
+
+const MetricComparison& Row(const Comparison& comparison, const std::string& name) {
+  for (const MetricComparison& row : comparison.metrics) {
+    if (row.metric.name == name) return row;
+  }
+  throw std::runtime_error(name);
+}
+
+TEST(CompareMethods, TestsExamsInPairsAndLesionsUnpaired) {
+  const Comparison c = CompareMethods({"a", "b", "c"},
+                                      {Method({0, 1, 1, 2, 2}, {1, 2, 0, 0, 1}),
+                                       Method({1, 2, 2, 2, 2}, {3, 3, 3, 3, 4}),
+                                       Method({2, 2, 2, 2, 2}, {0, 0, 0, 0, 0})});
+  const MetricComparison& sensitivity = Row(c, "sensitivity");
+  ASSERT_EQ(sensitivity.tests.size(), 3U);
+  // Differences a - b: three of -0.5 and two of zero.
+  EXPECT_EQ(sensitivity.tests[0].test.n_zero, 2);
+  EXPECT_DOUBLE_EQ(sensitivity.tests[0].test.p, 0.25);
+  EXPECT_DOUBLE_EQ(sensitivity.tests[0].adjusted_p, 0.75);
+  EXPECT_EQ(sensitivity.methods[0].distribution.median, 0.5);
+  const MetricComparison& dice = Row(c, "dice");
+  EXPECT_EQ(dice.tests[0].name, "mann_whitney");
+  EXPECT_EQ(dice.tests[0].n_first, 6);
+  EXPECT_EQ(dice.tests[0].n_second, 9);
+  EXPECT_EQ(dice.methods[0].distribution.n_excluded, 1);  // the exam without a detected lesion
+  EXPECT_TRUE(std::isnan(dice.methods[0].exact.low));
+}
+
+TEST(CompareMethods, AskedNumberOfTestsScalesP) {
+  const Comparison c = CompareMethods({"a", "b"},
+                                      {Method({0, 1, 1}, {0, 0, 0}), Method({1, 2, 2}, {0, 0, 0})},
+                                      {.bonferroni_tests = 3});
+  EXPECT_DOUBLE_EQ(Row(c, "sensitivity").tests[0].test.p, 0.25);
+  EXPECT_DOUBLE_EQ(Row(c, "sensitivity").tests[0].adjusted_p, 0.75);
+}
+
+TEST(CompareMethods, RefusesOtherExams) {
+  EXPECT_THROW(CompareMethods({"a", "b"}, {Method({1, 1}, {0, 0}), Method({1}, {0})}), Error);
+}
+
+TEST(Table1, HasEveryNumberInCsvAndEscapesLatex) {
+  const Comparison c = CompareMethods({"my_model"}, {Method({1, 2, 2}, {0, 1, 0})});
+  const auto rows = ParseCsv(Table1(c, TableFormat::kCsv));
+  EXPECT_EQ(rows.size(), 1 + Table1Metrics().size());
+  EXPECT_EQ(rows[1][6], "1");  // median sensitivity of 0.5, 1, 1
+  EXPECT_THAT(Table1(c, TableFormat::kLatex), HasSubstr("my\\_model"));
+  EXPECT_THAT(Table1(c, TableFormat::kMarkdown), HasSubstr("1.000 ["));
+}
+
+TEST(PublishedValues, CompareOnlyMethodsOfTheSameName) {
+  const PublishedValues published = ReadPublishedValues(ParseConfigText(
+      "table1: {detection_all: {f2: {sap: [0.4, 0.3, 0.9, 0.2, 0.6]}}}", "values.yaml"));
+  const LesionSummary summary = Method({1, 1, 2}, {0, 0, 0});
+  EXPECT_EQ(PublishedMarkdown(CompareMethods({"other"}, {summary}), published), "");
+  const std::string table = PublishedMarkdown(CompareMethods({"sap"}, {summary}), published);
+  EXPECT_THAT(table, HasSubstr("0.400"));  // published
+  EXPECT_THAT(table, HasSubstr("0.156"));  // 5 / 9 - 0.4
+  EXPECT_THAT(table, HasSubstr("yes"));
+}
+
+TEST(PublishedValues, NameTheLineOfAFault) {
+  try {
+    ReadPublishedValues(ParseConfigText("table1:\n  s:\n    m: {sap: [1, 2]}\n", "values.yaml"));
+    FAIL() << "nothing was refused";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("values.yaml:3"));
+  }
+}
+
+TEST(ReportHtml, EscapesTextAndHoldsThePictures) {
+  const LesionSummary summary = Method({1, 2}, {0, 1});
+  const Comparison c = CompareMethods({"a<b"}, {summary});
+  const std::string page = ReportHtml(
+      c, {CurvesOf("a<b", summary, {})}, {}, "", {{"rule", "x > y"}}, {{"froc", "<?xml?><svg/>"}});
+  EXPECT_THAT(page, HasSubstr("a&lt;b"));
+  EXPECT_THAT(page, HasSubstr("x &gt; y"));
+  EXPECT_THAT(page, HasSubstr("<svg/>"));
+  EXPECT_EQ(page.find("<?xml"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sap::eval
