@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 
 #include "image/voxel_stream.h"
 #include "sap/image/volume.h"
@@ -10,6 +11,9 @@ namespace sap {
 
 // NIfTI-1 and NIfTI-2 in one file, plain or gzip. Rules: docs/formats.md.
 Volume ReadNifti(const std::filesystem::path& path, VoxelTarget target);
+// One volume after the other of a file with three or four axes.
+void ReadNiftiSeries(const std::filesystem::path& path,
+                     const std::function<void(int64_t index, const Volume& volume)>& visit);
 Geometry ReadNiftiGeometry(const std::filesystem::path& path);
 
 // NIfTI-1; gzip at level 1 when the name ends in .gz.

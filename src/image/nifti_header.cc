@@ -91,7 +91,7 @@ VoxelType TypeOfCode(int code, int bits, const std::string& name) {
   return found->second;
 }
 
-XyzInt CheckedSize(const std::array<int64_t, 8>& dim, const std::string& name) {
+XyzInt CheckedSize(const std::array<int64_t, 8>& dim, const std::string& name, bool is_series) {
   SAP_REQUIRE(ErrorKind::kInput,
               dim[0] >= 2 && dim[0] <= 7,
               "{}: dim[0] is {}; a volume has 3 axes",
@@ -109,7 +109,7 @@ XyzInt CheckedSize(const std::array<int64_t, 8>& dim, const std::string& name) {
                 kLargestAxisVox);
     if (d <= 3) size_vox[static_cast<std::size_t>(d - 1)] = size;
     SAP_REQUIRE(ErrorKind::kInput,
-                d <= 3 || size == 1,
+                d <= 3 || size == 1 || (d == 4 && is_series),
                 "{}: dim[{}] is {}, so the file holds more than one volume; split it (for "
                 "diffusion, one file per b-value) and name the one to read",
                 name,
@@ -206,7 +206,7 @@ void ReadPlacement(const Fields& fields, bool is_nifti2, NiftiHeader& header) {
 
 }  // namespace
 
-NiftiHeader ReadNiftiHeader(ByteSource& source, int64_t& header_bytes) {
+NiftiHeader ReadNiftiHeader(ByteSource& source, int64_t& header_bytes, int64_t* num_volumes) {
   const std::string& name = source.name();
   std::array<unsigned char, kNifti2Bytes> bytes{};
   int64_t got = source.Read(bytes.data(), kNifti1Bytes);
@@ -240,7 +240,8 @@ NiftiHeader ReadNiftiHeader(ByteSource& source, int64_t& header_bytes) {
   CheckMagic(fields.Text(is_nifti2 ? 4 : 344, 4), is_nifti2, name);
   std::array<int64_t, 8> dim{};
   for (std::size_t d = 0; d < 8; ++d) dim[d] = fields.Get<int16_t, int64_t>(is_nifti2, 40, 16, d);
-  header.size_vox = CheckedSize(dim, name);
+  header.size_vox = CheckedSize(dim, name, num_volumes != nullptr);
+  if (num_volumes != nullptr) *num_volumes = dim[0] >= 4 ? dim[4] : 1;
   header.voxel_type = TypeOfCode(
       fields.Get<int16_t>(is_nifti2 ? 12 : 70), fields.Get<int16_t>(is_nifti2 ? 14 : 72), name);
   const double offset = is_nifti2 ? static_cast<double>(fields.Get<int64_t>(168))

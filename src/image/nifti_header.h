@@ -31,8 +31,11 @@ struct NiftiHeader {
 };
 
 // Reads and checks the header at the start of `source`; leaves the source behind the header.
-// Throws kInput naming the field, its value, the rule and the next step.
-NiftiHeader ReadNiftiHeader(ByteSource& source, int64_t& header_bytes);
+// Throws kInput naming the field, its value, the rule and the next step. Without `num_volumes` a
+// file of several volumes is refused; with it, axis 4 may have any length, which goes there.
+NiftiHeader ReadNiftiHeader(ByteSource& source,
+                            int64_t& header_bytes,
+                            int64_t* num_volumes = nullptr);
 
 // The grid by the rules of docs/formats.md; logs a line where sform and qform disagree or axes
 // needed polishing. Throws kGeometry.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <functional>
 #include <vector>
 
 #include "image/nifti_file.h"
@@ -25,15 +26,18 @@ void RequireOnlyPadding(ByteSource& source, int64_t slice_bytes) {
   if (got > 0) log::Warning("{}: {} zero bytes behind the voxels are ignored", source.name(), got);
 }
 
-}  // namespace
-
-Volume ReadNifti(const std::filesystem::path& path, VoxelTarget target) {
+// Reads the volumes of one file in order; without `is_series` there is exactly one.
+void ReadInto(const std::filesystem::path& path,
+              VoxelTarget target,
+              bool is_series,
+              const std::function<void(int64_t index, const Volume& volume)>& visit) {
   ByteSource source(path);
-  int64_t header_bytes = 0;
-  const NiftiHeader header = ReadNiftiHeader(source, header_bytes);
+  int64_t header_bytes = 0, num_volumes = 1;
+  const NiftiHeader header =
+      ReadNiftiHeader(source, header_bytes, is_series ? &num_volumes : nullptr);
   const Geometry grid = GridOfNifti(header, source.name());
   const int64_t voxel_bytes = VoxelBytes(header.voxel_type);
-  const int64_t data_bytes = header.size_vox.Product() * voxel_bytes;
+  const int64_t data_bytes = header.size_vox.Product() * num_volumes * voxel_bytes;
   const auto fail_truncated = [&](int64_t missing_bytes) {
     Fail(ErrorKind::kInput,
          "{}: the file ends {} bytes before the last voxel of {} (truncated file); copy it again "
@@ -56,9 +60,23 @@ Volume ReadNifti(const std::filesystem::path& path, VoxelTarget target) {
   };
   const StoredVoxels stored{
       header.size_vox, header.voxel_type, header.swap_bytes, header.slope, header.intercept};
-  Tensor data_XYZ = TensorFromStream(stored, target, read, source.name());
+  for (int64_t i = 0; i < num_volumes; ++i) {
+    visit(i, Volume(TensorFromStream(stored, target, read, source.name()), grid));
+  }
   RequireOnlyPadding(source, header.size_vox.x * header.size_vox.y * voxel_bytes);
-  return {data_XYZ, grid};
+}
+
+}  // namespace
+
+Volume ReadNifti(const std::filesystem::path& path, VoxelTarget target) {
+  Volume result;
+  ReadInto(path, target, /*is_series=*/false, [&](int64_t, const Volume& v) { result = v; });
+  return result;
+}
+
+void ReadNiftiSeries(const std::filesystem::path& path,
+                     const std::function<void(int64_t index, const Volume& volume)>& visit) {
+  ReadInto(path, VoxelTarget::kIntensity, /*is_series=*/true, visit);
 }
 
 Geometry ReadNiftiGeometry(const std::filesystem::path& path) {

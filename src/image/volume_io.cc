@@ -79,6 +79,22 @@ Volume ReadVolume(const std::filesystem::path& path, const ReadVolumeOptions& op
   return volume;
 }
 
+int64_t ReadVolumeSeries(const std::filesystem::path& path,
+                         const std::function<void(int64_t index, const Volume& volume)>& visit) {
+  SAP_REQUIRE(ErrorKind::kInput,
+              FormatOf(path) == Format::kNifti,
+              "{}: several volumes in one file are read from NIfTI only; convert it",
+              ShortName(path));
+  RequireFile(path);
+  int64_t count = 0;
+  ReadNiftiSeries(path, [&](int64_t index, const Volume& volume) {
+    RequireFinite(volume, ShortName(path));
+    visit(index, volume);
+    ++count;
+  });
+  return count;
+}
+
 Volume ReadLabels(const std::filesystem::path& path) {
   return Read(path, VoxelTarget::kLabels);
 }

@@ -9,13 +9,14 @@
 
 #include <fmt/format.h>
 
+#include "preprocess/b_values.h"
+
 namespace sap::preprocess::dicom {
 namespace {
 
 constexpr double kRepeatFrac = 0.7;    // shared part of two stations' heights: a repeat
 constexpr double kComposedMm = 700.0;  // longer than any scanner's field of view
 constexpr double kSamePlaceMm = 1.0;
-constexpr double kSameBFrac = 0.02;
 
 SeriesText TextOf(const SeriesHeader& header,
                   const std::vector<std::string>& type_words,
@@ -48,7 +49,7 @@ Extent HeightOf(const Geometry& grid) {
 bool SameB(const Stack& a, const Stack& b) {
   const auto &p = a.first().b_s_per_mm2, &q = b.first().b_s_per_mm2;
   if (p.has_value() != q.has_value()) return false;
-  return !p || std::abs(*p - *q) <= std::max(5.0, kSameBFrac * std::max(*p, *q));
+  return !p || SameBValue(*p, *q);
 }
 
 bool SameSlot(const Choice& a, const Choice& b) {

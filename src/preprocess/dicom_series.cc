@@ -8,6 +8,7 @@
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
 
+#include "preprocess/b_values.h"
 #include "preprocess/dicom_pixels.h"
 #include "preprocess/dicom_plan.h"
 #include "sap/core/error.h"
@@ -23,7 +24,6 @@ using dicom::Frame;
 using dicom::Plan;
 using dicom::Stack;
 
-constexpr double kSameBFrac = 0.02;
 constexpr double kSamePlaceMm = 1.0;
 constexpr std::size_t kLargestFaultList = 12;
 
@@ -118,8 +118,7 @@ bool SameStationAndB(const DicomVolume& a, const DicomVolume& b) {
     return false;
   }
   if (!a.b_s_per_mm2) return false;  // T1 stations are never averaged
-  const double tolerance = std::max(5.0, kSameBFrac * std::max(*a.b_s_per_mm2, *b.b_s_per_mm2));
-  return std::abs(*a.b_s_per_mm2 - *b.b_s_per_mm2) <= tolerance &&
+  return SameBValue(*a.b_s_per_mm2, *b.b_s_per_mm2) &&
          std::abs(CentreZMm(a.image.geometry()) - CentreZMm(b.image.geometry())) <= kSamePlaceMm;
 }
 

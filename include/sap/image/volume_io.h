@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 
 #include "sap/image/volume.h"
 
@@ -15,6 +17,11 @@ struct ReadVolumeOptions {
 // float32 [X, Y, Z]. Throws kInput or kGeometry naming the file by its last two path parts, the
 // value, the rule and the next step; never returns a guessed grid.
 Volume ReadVolume(const std::filesystem::path& path, const ReadVolumeOptions& options = {});
+
+// The same for a .nii or .nii.gz that may hold several volumes along a fourth axis (diffusion):
+// visit(index, volume) for each in order, one in memory at a time. Returns how many there were.
+int64_t ReadVolumeSeries(const std::filesystem::path& path,
+                         const std::function<void(int64_t index, const Volume& volume)>& visit);
 
 // The same for label maps: int16 [X, Y, Z]; values that are not whole numbers of 0 to 32767 after
 // scaling are refused.
