@@ -26,7 +26,18 @@ double OverlapCounts::Iou() const {
 }
 
 OverlapCounts CountOverlap(const Tensor& reference, const Tensor& predicted) {
-  return CountOverlapPerClass(reference != 0, predicted != 0, 2)[1];
+  SAP_CHECK(reference.sizes() == predicted.sizes(),
+            "{} against {}",
+            ShapeString(reference),
+            ShapeString(predicted));
+  const Tensor in_reference = reference != 0;
+  const Tensor in_predicted = predicted != 0;
+  const auto count = [](const Tensor& mask) { return at::count_nonzero(mask).item<int64_t>(); };
+  OverlapCounts counts{.both = count(in_reference.logical_and(in_predicted))};
+  counts.only_reference = count(in_reference) - counts.both;
+  counts.only_predicted = count(in_predicted) - counts.both;
+  counts.neither = reference.numel() - counts.both - counts.only_reference - counts.only_predicted;
+  return counts;
 }
 
 double Dice(const Tensor& reference, const Tensor& predicted) {
