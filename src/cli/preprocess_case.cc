@@ -71,7 +71,7 @@ json PreprocessOne(const std::string& case_id,
   if (options.from) {
     input.case_id = case_id;
   } else {
-    input = ReadPatient(fs::path(options.input_dir) / case_id);
+    input = ReadPatient(fs::path(options.input_dir) / case_id, options);
   }
   preprocess::RunPlan plan;
   plan.from = options.from;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <iostream>
+#include <sstream>
 
 #include <nlohmann/json.hpp>
 
@@ -26,7 +27,7 @@ struct Outcome {
 };
 
 void RunOne(const std::string& case_id, const PreprocessOptions& options, Outcome& outcome) {
-  const std::string input_sha256 = InputHash(fs::path(options.input_dir) / case_id);
+  const std::string input_sha256 = InputHash(fs::path(options.input_dir) / case_id, options);
   const std::string key = CaseKey(input_sha256, options);
   const fs::path folder = fs::path(options.output_dir) / case_id;
   if (!options.from && FinishedRecord(folder, key)) {
@@ -57,15 +58,33 @@ Outcome RunAll(const std::vector<std::string>& patients, const PreprocessOptions
   return outcome;
 }
 
+// What would be used of a patient, or why nothing would: a fault of one hides no other.
+bool ListOne(const fs::path& patient, const PreprocessOptions& options) {
+  std::string text;
+  bool good = true;
+  try {
+    text = ListPatient(patient, options);
+    good = ("\n" + text).find("\nrefused: ") == std::string::npos;
+  } catch (const Error& error) {
+    text = fmt::format("refused: {}\n", error.what());
+    good = false;
+  }
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) std::cout << "  " << line << "\n";
+  return good;
+}
+
 int DryRun(const std::vector<std::string>& patients, const PreprocessOptions& options) {
+  bool good = true;
   for (const std::string& case_id : patients) {
     const fs::path input = fs::path(options.input_dir) / case_id;
-    const bool done =
-        FinishedRecord(fs::path(options.output_dir) / case_id, CaseKey(InputHash(input), options))
-            .has_value();
+    const bool done = FinishedRecord(fs::path(options.output_dir) / case_id,
+                                     CaseKey(InputHash(input, options), options))
+                          .has_value();
     std::cout << fmt::format("{}: {}\n", case_id, done ? "finished" : "to do");
+    if (!done) good = ListOne(input, options) && good;
   }
-  return 0;
+  return good ? 0 : ExitCode(ErrorKind::kInput);
 }
 
 int Preprocess(const PreprocessOptions& options, const AppContext& context) {

@@ -6,8 +6,9 @@
 
 #include "sap/core/error.h"
 #include "sap/core/files.h"
-#include "sap/image/orient.h"
-#include "sap/image/volume_io.h"
+#include "sap/preprocess/dicom_series.h"
+#include "sap/preprocess/nifti_stations.h"
+#include "sap/preprocess/sequence_rules.h"
 
 namespace sap::cli {
 namespace {
@@ -32,14 +33,21 @@ Share ParseShare(const std::string& part) {
   return share;
 }
 
-std::vector<fs::path> ImagesOf(const fs::path& patient) {
-  std::vector<fs::path> images;
-  for (const auto& entry : fs::directory_iterator(patient)) {
-    const std::string name = entry.path().filename().string();
-    if (name.ends_with(".nii.gz") || name.ends_with(".nii")) images.push_back(entry.path());
+preprocess::SequenceRules RulesOf(const PreprocessOptions& options) {
+  return options.sequences.empty() ? preprocess::DefaultSequenceRules()
+                                   : preprocess::ReadSequenceRules(options.sequences);
+}
+
+// Names count for NIfTI (modality and b-value stand there), not for DICOM.
+std::string HashOfNamedFiles(const fs::path& patient) {
+  std::vector<std::string> lines;
+  for (const auto& entry : fs::recursive_directory_iterator(patient)) {
+    if (!entry.is_regular_file()) continue;
+    lines.push_back(entry.path().lexically_relative(patient).string() + " " +
+                    Sha256OfFile(entry.path()));
   }
-  std::sort(images.begin(), images.end());
-  return images;
+  std::sort(lines.begin(), lines.end());
+  return Sha256OfBytes(fmt::format("{}", fmt::join(lines, "\n")));
 }
 
 }  // namespace
@@ -77,46 +85,26 @@ std::vector<std::string> PatientsOf(const PreprocessOptions& options) {
   return mine;
 }
 
-std::string InputHash(const fs::path& patient) {
-  std::string text;
-  for (const fs::path& image : ImagesOf(patient)) {
-    text += image.filename().string() + " " + Sha256OfFile(image) + "\n";
-  }
-  return Sha256OfBytes(text);
+std::string InputHash(const fs::path& patient, const PreprocessOptions& options) {
+  const std::string files = preprocess::HoldsDicom(patient) ? preprocess::HashOfContents(patient)
+                                                            : HashOfNamedFiles(patient);
+  return options.sequences.empty() ? files : Sha256OfBytes(files + Sha256OfFile(options.sequences));
 }
 
-preprocess::StationSet ReadPatient(const fs::path& patient) {
-  preprocess::StationSet set;
-  set.case_id = patient.filename().string();
-  const std::regex pattern(R"(([A-Za-z][A-Za-z0-9]*)_(\d+)(?:_b(\d+(?:\.\d+)?))?\.nii(?:\.gz)?)");
-  for (const fs::path& image : ImagesOf(patient)) {
-    std::smatch match;
-    const std::string name = image.filename().string();
-    SAP_REQUIRE(ErrorKind::kInput,
-                std::regex_match(name, match, pattern),
-                "{}: {} is not named <modality>_<station>[_b<value>].nii.gz; rename or remove it",
-                set.case_id,
-                name);
-    preprocess::Station station;
-    station.modality = match[1];
-    station.sequence = match[1];
-    if (match[3].matched) station.b_s_per_mm2 = std::stod(match[3]);
-    SAP_REQUIRE(ErrorKind::kInput,
-                station.modality != preprocess::kDwi || station.b_s_per_mm2,
-                "{}: {} has no b-value; name it DWI_{}_b<value>.nii.gz",
-                set.case_id,
-                name,
-                match[2].str());
-    station.image = Reorient(ReadVolume(image), "LPS");
-    set.stations.push_back(std::move(station));
-  }
-  SAP_REQUIRE(ErrorKind::kInput,
-              !set.stations.empty(),
-              "{}: no .nii or .nii.gz file; give stations as <modality>_<station>.nii.gz",
-              set.case_id);
-  preprocess::NumberStations(set.stations);
-  set.input_sha256 = InputHash(patient);
-  return set;
+preprocess::StationSet ReadPatient(const fs::path& patient, const PreprocessOptions& options) {
+  const std::string case_id = patient.filename().string();
+  const preprocess::SequenceRules rules = RulesOf(options);
+  return preprocess::HoldsDicom(patient)
+             ? preprocess::ReadDicomStations(patient, case_id, {.rules = rules})
+             : preprocess::ReadNiftiStations(patient, case_id, rules);
+}
+
+std::string ListPatient(const fs::path& patient, const PreprocessOptions& options) {
+  const std::string case_id = patient.filename().string();
+  const preprocess::SequenceRules rules = RulesOf(options);
+  return preprocess::HoldsDicom(patient)
+             ? preprocess::ListDicom(patient, case_id, {.rules = rules}).Text()
+             : preprocess::ListNiftiStations(patient, case_id, rules);
 }
 
 }  // namespace sap::cli

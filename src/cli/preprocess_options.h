@@ -15,6 +15,7 @@ namespace sap::cli {
 struct PreprocessOptions {
   std::string input_dir;
   std::string output_dir;
+  std::string sequences;
   std::vector<std::string> cases;
   std::string part;
   std::optional<preprocess::Step> from;
@@ -26,8 +27,10 @@ struct PreprocessOptions {
   template <typename Visitor>
   void Describe(Visitor& v) {
     v.Field("input_dir", input_dir)
-        .Help("<patient>/ folders with T1_1.nii.gz, DWI_1_b1000.nii.gz, ...");
+        .Help("<patient>/ folders of DICOM files, or of T1_1.nii.gz, DWI_1_b1000.nii.gz, ...");
     v.Field("output_dir", output_dir).Help("where <case>/ folders are written").Required();
+    v.Field("sequences", sequences)
+        .Help("table that names series, as configs/sequences.yaml; empty = the built-in one");
     v.Field("cases", cases).Help("only these patients; [] = all");
     v.Field("part", part).Help("i/n: the i-th of n shares of the patients, 1-based; empty = all");
     v.Field("from", from)

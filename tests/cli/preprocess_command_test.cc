@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
+#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -69,6 +70,16 @@ json Record(const fs::path& folder) {
   return json::parse(ReadFile(folder / "case.json"));
 }
 
+// The dry run's lines about patients, without those about their files.
+std::string CaseLines(const std::string& out) {
+  std::string lines;
+  std::istringstream text(out);
+  for (std::string line; std::getline(text, line);) {
+    if (!line.starts_with(" ")) lines += line + "\n";
+  }
+  return lines;
+}
+
 TEST(Preprocess, StationsBecomeCaseFoldersOnOneGridAndAreLeftAloneAfterwards) {
   const fs::path folder = testing::FreshFolder();
   WritePatient(folder / "in" / "P001", 1.0, 1);
@@ -113,7 +124,8 @@ TEST(Preprocess, StationsBecomeCaseFoldersOnOneGridAndAreLeftAloneAfterwards) {
   EXPECT_EQ(Sha256OfFile(p1 / "T1.nii.gz"), before);
   const auto plan = testing::RunProgram(
       Command(folder / "in", folder / "out", {"--dry-run", "--set", "denoise.iterations=3"}));
-  EXPECT_EQ(plan.out, "P001: to do\nP002: to do\n");
+  EXPECT_EQ(CaseLines(plan.out), "P001: to do\nP002: to do\n");
+  EXPECT_THAT(plan.out, HasSubstr("P001: to do\n  DWI_1_b1000.nii.gz: used as diffusion station"));
 }
 
 TEST(Preprocess, FailedCaseEndsNonZeroAfterAllOthersAndNamesNoPath) {
@@ -142,7 +154,7 @@ TEST(Preprocess, SharesAreDisjointAndCoverAllPatients) {
         testing::RunProgram(Command(folder / "in", folder / "out", {"--dry-run", "--part", part}))
             .out;
   }
-  EXPECT_EQ(listed, "A: to do\nC: to do\nB: to do\n");
+  EXPECT_EQ(CaseLines(listed), "A: to do\nC: to do\nB: to do\n");
   const auto wrong = testing::RunProgram(Command(folder / "in", folder / "out", {"--part", "3/2"}));
   EXPECT_EQ(wrong.exit_code, 2);
 }
