@@ -9,11 +9,25 @@
 #include "sap/core/error.h"
 #include "sap/core/progress.h"
 #include "sap/phantom/cohort_writer.h"
+#include "sap/phantom/stations.h"
 
 namespace sap::cli {
 namespace {
 
-int Run(const phantom::PhantomOptions& options, const AppContext& context) {
+// A cohort, or with `stations` what a scanner would deliver of it.
+struct PhantomCommandOptions {
+  phantom::PhantomOptions cohort;
+  phantom::StationOptions stations;
+
+  template <typename Visitor>
+  void Describe(Visitor& v) {
+    cohort.Describe(v);
+    stations.Describe(v);
+  }
+};
+
+int Run(const PhantomCommandOptions& all, const AppContext& context) {
+  const phantom::PhantomOptions& options = all.cohort;
   const auto cases = phantom::PlanCohort(options);
   SAP_REQUIRE(ErrorKind::kOption,
               !cases.empty(),
@@ -30,8 +44,10 @@ int Run(const phantom::PhantomOptions& options, const AppContext& context) {
                             : std::filesystem::path(options.atlas);
   const phantom::Atlas atlas = phantom::LoadAtlas(atlas_folder);
   Progress progress("cases", static_cast<int64_t>(cases.size()));
-  const int num_written = phantom::WriteCohort(
-      options, atlas, [&](const std::string& case_id) { progress.Advance(1, case_id); });
+  const auto on_case = [&](const std::string& case_id) { progress.Advance(1, case_id); };
+  const int num_written = all.stations.format == phantom::StationFormat::kNone
+                              ? phantom::WriteCohort(options, atlas, on_case)
+                              : phantom::WriteStationCohort(options, all.stations, atlas, on_case);
   progress.Finish();
   if (context.json) {
     const nlohmann::json result = {{"cases", cases.size()}, {"written", num_written}};
@@ -45,14 +61,15 @@ int Run(const phantom::PhantomOptions& options, const AppContext& context) {
 }  // namespace
 
 int PhantomMain(int argc, char** argv) {
-  phantom::PhantomOptions options;
+  PhantomCommandOptions options;
   OptionTable table(options);
   const AppInfo info{
       .name = "sap-phantom",
       .summary = "writes a synthetic whole-body MRI cohort with known bones and lesions",
       .example =
           "sap-phantom --output_dir cohort --num_healthy 4 --num_metastatic 8\n"
-          "sap-phantom --config configs/phantom.yaml --set spacing=4",
+          "sap-phantom --config configs/phantom.yaml --set spacing=4\n"
+          "sap-phantom --output_dir scans --stations dicom  # then sap-preprocess scans/input",
       .config_name = "phantom.yaml"};
   return RunApp(
       argc, argv, info, table, [&](const AppContext& context) { return Run(options, context); });

@@ -9,14 +9,11 @@
 #include <vector>
 
 #include "sap/core/axes.h"
-#include "sap/core/enum_names.h"
 #include "sap/image/volume.h"
+#include "sap/phantom/stations.h"
 
 // Writes DICOM MR images as scanners do, for tests of whatever reads them.
 namespace sap::phantom {
-
-// Where a slice says its b-value.
-enum class Vendor { kStandard, kSiemens, kGe, kPhilips };
 
 struct DicomPatient {
   std::string name, id, birth_date, institution;
@@ -61,12 +58,3 @@ void WriteEnhancedDicom(const std::filesystem::path& file,
                         const std::vector<std::size_t>& frame_order = {});
 
 }  // namespace sap::phantom
-
-template <>
-struct sap::EnumNames<sap::phantom::Vendor> {
-  using Vendor = sap::phantom::Vendor;
-  static constexpr std::pair<Vendor, std::string_view> kNames[] = {{Vendor::kStandard, "standard"},
-                                                                   {Vendor::kSiemens, "siemens"},
-                                                                   {Vendor::kGe, "ge"},
-                                                                   {Vendor::kPhilips, "philips"}};
-};
