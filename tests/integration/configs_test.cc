@@ -26,7 +26,7 @@ TEST(Configs, EveryShippedConfigIsReadByItsProgram) {
   int num_configs = 0;
   for (const auto& entry : fs::directory_iterator(fs::path(SAP_SOURCE_DIR) / "configs")) {
     if (entry.path().extension() != ".yaml") continue;
-    if (entry.path().stem() == "sequences") continue;  // a table, no program's options
+    if (entry.path().stem() == "sequences") continue;         // a table, no program's options
     if (entry.path().stem() == "published_values") continue;  // data, no program's config
     ++num_configs;
     const std::string program = ProgramFor(entry.path().stem());
