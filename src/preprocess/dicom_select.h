@@ -18,7 +18,7 @@ struct Choice {
   std::string why;
 };
 
-// Names every stack by the rules and decides which are read (docs/preprocessing.md). Decisions
+// Names every stack by the rules and decides which are read (docs/station_input.md). Decisions
 // depend on positions, b-values and times only, never on the order of `stacks`.
 std::vector<Choice> Choose(std::vector<Stack> stacks, const DicomOptions& options);
 

@@ -165,7 +165,7 @@ TEST(CsaNumbers, ADamagedHeaderGivesNothingAndNeverReadsBeyondItsEnd) {
   EXPECT_THAT(dicom::CsaNumbers(whole, "B_value"), ::testing::ElementsAre(400));
   EXPECT_THAT(dicom::CsaNumbers(whole, "Other"), ::testing::ElementsAre(7, 8));
   EXPECT_TRUE(dicom::CsaNumbers(whole, "Missing").empty());
-  for (std::size_t size = 0; size + 100 < whole.size(); ++size) {
+  for (std::size_t size = 0; size < whole.size(); ++size) {
     EXPECT_TRUE(dicom::CsaNumbers(whole.substr(0, size), "B_value").empty()) << size;
   }
   for (std::size_t at = 8; at < whole.size(); ++at) {
