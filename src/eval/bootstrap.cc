@@ -16,8 +16,6 @@
 namespace sap::eval {
 namespace {
 
-// Beside the streams that core/rng.h names: no other module draws for evaluations.
-constexpr auto kBootstrapStream = static_cast<Stream>(40);
 constexpr Interval kNone{std::numeric_limits<double>::quiet_NaN(),
                          std::numeric_limits<double>::quiet_NaN()};
 
@@ -91,7 +89,7 @@ std::vector<std::pair<double, double>> MedianLaw(const std::vector<double>& x) {
 
 std::vector<int64_t> ResampleIndices(int64_t n, int64_t resample_idx, const BootstrapOptions& o) {
   Rng rng({.seed = o.seed,
-           .stream = kBootstrapStream,
+           .stream = Stream::kBootstrap,
            .epoch = static_cast<uint64_t>(resample_idx),
            .sample = o.sample});
   std::vector<int64_t> indices(static_cast<std::size_t>(n));

@@ -37,11 +37,12 @@ Tensor Pointwise(const Tensor& x, const std::optional<Tensor>& second, const Ten
 Tensor WindowAttention(const Tensor& qkv_MNE,
                        const Tensor& table_Th,
                        const std::optional<Tensor>& region_WN,
+                       const std::optional<Tensor>& padding_WN,
                        int64_t num_heads,
                        double dropout_p,
                        Kernels kernels) {
   if (kernels == Kernels::kFused && FusedWindowAttentionSupports(qkv_MNE, num_heads)) {
-    return FusedWindowAttention(qkv_MNE, table_Th, region_WN, num_heads, dropout_p);
+    return FusedWindowAttention(qkv_MNE, table_Th, region_WN, num_heads, dropout_p, padding_WN);
   }
   return ReferenceWindowAttention(qkv_MNE, table_Th, region_WN, num_heads, dropout_p);
 }

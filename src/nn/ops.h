@@ -10,10 +10,12 @@
 // The one place where the network chooses between our kernels and plain ATen.
 namespace sap::nn::ops {
 
-// Attention inside windows; see ReferenceWindowAttention for shapes.
+// Attention inside windows; see ReferenceWindowAttention for shapes. Output rows of padding tokens
+// (padding_WN, see WindowMap) are for nobody to read, and their gradient must be zero.
 Tensor WindowAttention(const Tensor& qkv_MNE,
                        const Tensor& table_Th,
                        const std::optional<Tensor>& region_WN,
+                       const std::optional<Tensor>& padding_WN,
                        int64_t num_heads,
                        double dropout_p,
                        Kernels kernels);

@@ -90,8 +90,13 @@ Tensor WindowAttentionImpl::forward(const Tensor& x_BVE, const WindowMap& map) {
   const Tensor padding_E = qkv_->bias.to(qkv_BVE.scalar_type());
   const Tensor qkv_MNE = PartitionWindows(qkv_BVE, padding_E, map);
   const double dropout_p = is_training() ? options_.attn_drop_rate : 0.0;
-  const Tensor mixed_MNE = ops::WindowAttention(
-      qkv_MNE, table_Th_, map.region_WN, options_.num_heads, dropout_p, options_.kernels);
+  const Tensor mixed_MNE = ops::WindowAttention(qkv_MNE,
+                                                table_Th_,
+                                                map.region_WN,
+                                                map.padding_WN,
+                                                options_.num_heads,
+                                                dropout_p,
+                                                options_.kernels);
   const Tensor out_BVE = proj_->forward(ReverseWindows(mixed_MNE, map));
   return at::dropout(out_BVE, options_.proj_drop_rate, is_training());
 }

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "progress_plot.h"
 
-#include <fcntl.h>
-#include <sys/wait.h>
-
 #include <map>
 #include <sstream>
 
 #include <nlohmann/json.hpp>
-#include <spawn.h>
 
 #include "sap/core/error.h"
-
-extern char** environ;
+#include "sap/core/gnuplot.h"
 
 namespace sap::train {
 namespace {
@@ -71,33 +66,13 @@ std::string TableFrom(const fs::path& metrics) {
   return text;
 }
 
-// Runs gnuplot in `folder` without a shell; its chatter goes nowhere.
-bool RunGnuplot(const fs::path& folder) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
-  posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-  std::string program = "gnuplot";
-  std::string script = "progress.gp";
-  char* arguments[] = {program.data(), script.data(), nullptr};
-  pid_t child = 0;
-  const int code = posix_spawnp(&child, "gnuplot", &actions, nullptr, arguments, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (code != 0) return false;
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 }  // namespace
 
 bool DrawProgressPlot(const RunFiles& files) {
   if (!fs::exists(files.Metrics())) return true;
   WriteFileAtomically(files.root / "progress.tsv", TableFrom(files.Metrics()));
   WriteFileAtomically(files.root / "progress.gp", std::string_view(kScript));
-  return RunGnuplot(files.root);
+  return RunGnuplot(files.root, "progress.gp");
 }
 
 }  // namespace sap::train

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Evaluation steps on a whole-body exam (default 384 x 384 x 1000 voxels, 60 lesions), each beside
 // a named alternative: one line each with both times and the ratio. Options: x y z.
-#include <chrono>
 #include <cstdlib>
-#include <functional>
 #include <iostream>
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include "bench_support.h"
 #include "sap/core/rng.h"
 #include "sap/eval/bootstrap.h"
 #include "sap/eval/stats.h"
@@ -18,21 +17,8 @@
 namespace sap::eval {
 namespace {
 
-double Seconds(const std::function<void()>& run) {
-  const auto start = std::chrono::steady_clock::now();
-  run();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-void Report(const char* step, double seconds, const char* alternative, double other_s) {
-  std::cout << fmt::format("{:<34} {:8.3f} s   {:<34} {:8.3f} s   ratio {:.1f}\n",
-                           step,
-                           seconds,
-                           alternative,
-                           other_s,
-                           other_s / seconds)
-            << std::flush;
-}
+using bench::Report;
+using bench::Seconds;
 
 // Cones of probability on the lesions, and as many beside them.
 CaseInput MakeCase(const XyzInt& n) {

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Image steps on a whole-body volume (default 448 x 300 x 1100 voxels), each beside a named
 // alternative: one line each with both times and the ratio. Options: x y z.
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <functional>
 #include <iostream>
 #include <vector>
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include "bench_support.h"
 #include "sap/image/components.h"
 #include "sap/image/distance.h"
 #include "sap/image/intensity.h"
@@ -21,21 +20,8 @@
 namespace sap {
 namespace {
 
-double Seconds(const std::function<void()>& run) {
-  const auto start = std::chrono::steady_clock::now();
-  run();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-void Report(const char* step, double seconds, const char* alternative, double other_s) {
-  std::cout << fmt::format("{:<28} {:7.2f} s   {:<28} {:7.2f} s   ratio {:.1f}\n",
-                           step,
-                           seconds,
-                           alternative,
-                           other_s,
-                           other_s / seconds)
-            << std::flush;
-}
+using bench::Report;
+using bench::Seconds;
 
 void Run(const XyzInt& n) {
   at::manual_seed(1);

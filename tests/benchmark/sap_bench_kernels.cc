@@ -2,7 +2,6 @@
 // Our CPU kernels against the same operators of ATen, forward and forward + backward: one line
 // each with both times and the ratio. Options: number of threads (default 2), repeats (3).
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
@@ -13,6 +12,7 @@
 #include <fmt/format.h>
 #include <torch/utils.h>
 
+#include "bench_support.h"
 #include "sap/core/page_cache.h"
 #include "sap/core/parallel.h"
 #include "sap/nn/fused_ops.h"
@@ -28,10 +28,7 @@ double BestSeconds(const std::function<void()>& run) {
   run();
   double best_s = std::numeric_limits<double>::infinity();
   for (int i = 0; i < repeats; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    run();
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    best_s = std::min(best_s, elapsed.count());
+    best_s = std::min(best_s, bench::Seconds(run));
   }
   return best_s;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Patches per second from the volume store: float32 against uint16, fused copy against tensor
 // operations, and workers. Target: 40 patches of 96^3 x 2 channels per second on two cores.
-#include <chrono>
 #include <filesystem>
 #include <numeric>
 
@@ -9,6 +8,7 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
+#include "bench_support.h"
 #include "sap/data/loader.h"
 #include "sap/image/volume_io.h"
 #include "support/tiny_cohort.h"
@@ -43,12 +43,7 @@ EpochPlan MakePlan(const sap::data::VolumeStore& store) {
   return plan;
 }
 
-template <typename Action>
-double Seconds(const Action& action) {
-  const auto start = std::chrono::steady_clock::now();
-  action();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
+using sap::bench::Seconds;
 
 double LoaderRate(const std::shared_ptr<const sap::data::VolumeStore>& store,
                   const EpochPlan& plan,

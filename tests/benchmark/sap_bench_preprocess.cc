@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Seconds of N4 and of rigid registration on a seeded volume, one JSON line each, beside the same
 // volume in the Python peer: 192 x 96 x 128 voxels of 2 x 2 x 4 mm.
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include "bench_support.h"
 #include "sap/core/parallel.h"
 #include "sap/preprocess/bias_field.h"
 #include "sap/preprocess/denoise.h"
@@ -39,10 +39,7 @@ Body MakeBody(uint64_t seed, const XyzDouble& origin_mm) {
 }
 
 void Time(const char* name, const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  fmt::print("{{\"sap\": \"{}\", \"s\": {:.3f}}}\n", name, seconds.count());
+  fmt::print("{{\"sap\": \"{}\", \"s\": {:.3f}}}\n", name, bench::Seconds(work));
 }
 
 void Run() {

@@ -96,6 +96,42 @@ TEST_P(FusedAttention, Bfloat16InputsAgreeWithinBfloat16) {
   for (const int64_t d : {4, 8, 16}) ExpectAgreement(MakeCase(d, 61, true), at::kBFloat16, 2e-2);
 }
 
+// Two windows of four: one padded at the end of every axis as a grid's last window is, one whole.
+Tensor PaddingOfLastWindow() {
+  Tensor padding_W777 = at::zeros({2, 7, 7, 7}, at::kByte);
+  Tensor last = padding_W777[1];
+  last.slice(0, 2).fill_(1);
+  last.slice(1, 3).fill_(1);
+  last.slice(2, 5).fill_(1);
+  return padding_W777.view({2, 343});
+}
+
+TEST_P(FusedAttention, PaddingQueriesAreSkippedAndTheRestIsTheSame) {
+  const Tensor padding_WN = PaddingOfLastWindow();
+  const Tensor is_real_MN1 = padding_WN.repeat({2, 1}).unsqueeze(-1).eq(0);
+  for (const int64_t d : {4, 16}) {
+    Case c = MakeCase(d, 343, true);
+    c.grad_out.mul_(is_real_MN1);  // nobody reads a padding row, so nobody differentiates it
+    const auto run = [&](const std::optional<Tensor>& padding, Tensor& grad_qkv) {
+      const Tensor qkv = Leaf(c.qkv, at::kFloat);
+      const Tensor bias = Leaf(c.table, at::kFloat);
+      const Tensor out = FusedWindowAttention(qkv, bias, c.region, c.heads, 0.0, padding);
+      out.backward(c.grad_out.to(at::kFloat));
+      grad_qkv = qkv.grad();
+      return std::pair(out.detach(), bias.grad());
+    };
+    Tensor grad_whole;
+    Tensor grad_skipped;
+    const auto [out_whole, table_whole] = run({}, grad_whole);
+    const auto [out_skipped, table_skipped] = run(padding_WN, grad_skipped);
+    EXPECT_TRUE((out_whole * is_real_MN1).equal(out_skipped * is_real_MN1)) << d;
+    EXPECT_TRUE(grad_whole.equal(grad_skipped)) << d;
+    EXPECT_TRUE(table_whole.equal(table_skipped)) << d;
+    EXPECT_EQ(out_skipped[1].slice(0, 2 * 49).abs().max().item<float>(), 0.0F) << d;
+    EXPECT_GT(out_whole[1].slice(0, 2 * 49).abs().max().item<float>(), 0.0F) << d;
+  }
+}
+
 TEST_P(FusedAttention, ScoresOfAnySizeDoNotOverflow) {
   Case c = MakeCase(16, 64, false);
   c.qkv.mul_(40.0);

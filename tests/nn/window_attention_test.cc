@@ -117,7 +117,7 @@ TEST(WindowAttention, FusedAndReferenceKernelsAgree) {
     const auto run = [&](Kernels kernels) {
       const Tensor x = qkv.clone().requires_grad_();
       const Tensor t = table.clone().requires_grad_();
-      const Tensor y = ops::WindowAttention(x, t, region, 3, 0.0, kernels);
+      const Tensor y = ops::WindowAttention(x, t, region, {}, 3, 0.0, kernels);
       (y * at::arange(48).cos()).sum().backward();
       return std::vector<Tensor>{y.detach(), x.grad(), t.grad()};
     };

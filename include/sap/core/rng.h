@@ -19,6 +19,7 @@ enum class Stream : uint32_t {
   kNegatives = 13,
   kAugment = 14,
   kInit = 20,
+  kBootstrap = 40,
   kTest = 99,
 };
 

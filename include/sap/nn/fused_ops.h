@@ -25,13 +25,16 @@ bool FusedSupports(const Tensor& tensor);
 //              get -100 added. Nothing: no shift.
 //   dropout_p  on the softmax. Draws one number from LibTorch's CPU generator when positive; the
 //              mask is a function of that number alone.
+//   padding_WN uint8 [W, N], 1 for padding tokens: keys like any other, but as queries they may be
+//              skipped, so their output rows are unspecified and their gradient must be zero.
 // Returns [M, N, C] in qkv's dtype; differentiable in qkv_MNE and table_Th. Sums are float32.
 // Saves qkv, the output and one float per row.
 Tensor FusedWindowAttention(const Tensor& qkv_MNE,
                             const Tensor& table_Th,
                             const std::optional<Tensor>& region_WN,
                             int64_t num_heads,
-                            double dropout_p);
+                            double dropout_p,
+                            const std::optional<Tensor>& padding_WN = {});
 bool FusedWindowAttentionSupports(const Tensor& qkv_MNE, int64_t num_heads);
 
 // act(InstanceNorm(x) [+ residual]): no affine, eps 1e-5, biased variance over X, Y, Z of each

@@ -51,6 +51,7 @@ struct WindowMap {
   // int32 [W, N]: tokens of one window with different labels are neighbours only because of the
   // cyclic shift. Absent when nothing is shifted.
   std::optional<Tensor> region_WN;
+  std::optional<Tensor> padding_WN;  // uint8 [W, N]: 1 for padding. Absent where there is none.
 };
 
 WindowMap BuildWindowMap(const WindowGeometry& geometry, const c10::Device& device);

@@ -5,19 +5,31 @@
 
 namespace sap::nn::SAP_KERNEL_ISA {
 
+template <int D, typename T>
+void ZeroRows(T* first, int64_t stride, int64_t num_rows) {
+  for (int64_t i = 0; i < num_rows; ++i) {
+    for (int e = 0; e < D; ++e) FromFloat(0.0f, first + i * stride + e);
+  }
+}
+
 template <typename T, int L, int D>
 void ForwardTask(const AttentionArgs& args, int64_t task, float* scratch) {
   const Task<T, D> t(args, task);
   Forward<L, D> f(args, scratch);
   PackTask<T, D>(args, t, f.buffers);
   const int64_t n = args.num_tokens;
+  const int64_t out_stride = args.num_heads * D;
   for (int64_t q0 = 0; q0 < n; q0 += L) {
+    const int64_t lanes = n - q0 < L ? n - q0 : L;
+    if (t.IsPadding(q0, q0 + lanes)) {
+      ZeroRows<D>(t.out + q0 * out_stride, out_stride, lanes);
+      continue;
+    }
     const Floats<L> max = f.Scores(t, q0);
     const Floats<L> sum = f.Softmax(max, t, q0);
     f.WeightedValues(1.0f / sum);
-    const int64_t lanes = n - q0 < L ? n - q0 : L;
     for (int64_t i = 0; i < lanes; ++i) {
-      T* row = t.out + (q0 + i) * args.num_heads * D;
+      T* row = t.out + (q0 + i) * out_stride;
       for (int e = 0; e < D; ++e) FromFloat(f.out_dL[e * L + i], row + e);
       t.lse[q0 + i] = max[i] + __builtin_logf(sum[i]);
     }
@@ -32,9 +44,13 @@ void BackwardTask(const AttentionArgs& args, int64_t task, float* scratch) {
   b.PackGradients(t);
   const int64_t n = args.num_tokens;
   for (int64_t q0 = 0; q0 < n; q0 += L) {
+    const int64_t lanes = n - q0 < L ? n - q0 : L;
+    if (t.IsPadding(q0, q0 + lanes)) {
+      ZeroRows<D>(t.grad_qkv + q0 * t.qkv_stride, t.qkv_stride, lanes);
+      continue;
+    }
     b.ScoreGradients(t, q0);
     b.QueryGradient();
-    const int64_t lanes = n - q0 < L ? n - q0 : L;
     for (int64_t i = 0; i < lanes; ++i) {
       T* row = t.grad_qkv + (q0 + i) * t.qkv_stride;
       for (int e = 0; e < D; ++e) FromFloat(b.grad_q_dL[e * L + i] * t.scale, row + e);

@@ -43,6 +43,19 @@ struct Task {
       for (int64_t i = 1; i < n; ++i) uniform &= region[i] == region[0];
       if (uniform) region = nullptr;
     }
+    if (args.padding_WN != nullptr) {
+      padding = args.padding_WN + (window % args.num_padding_windows) * n;
+    }
+  }
+
+  // Whether all queries from begin to end are padding, whose output nobody reads: a window at the
+  // grid's end may be padding for the most part.
+  bool IsPadding(int64_t begin, int64_t end) const {
+    if (padding == nullptr) return false;
+    for (int64_t i = begin; i < end; ++i) {
+      if (padding[i] == 0) return false;
+    }
+    return true;
   }
 
   const T* qkv;
@@ -52,6 +65,7 @@ struct Task {
   const float* bias;
   float* lse;
   const int32_t* region = nullptr;  // null where every pair may attend
+  const uint8_t* padding = nullptr;
   uint64_t seed;
   int64_t qkv_stride;
   float scale = D == 4 ? 0.5f : D == 16 ? 0.25f : 0.353553390593273762f;

@@ -19,6 +19,8 @@ namespace {
 constexpr int64_t kTableRows = 13 * 13 * 13;
 constexpr int64_t kZeroOffset = 6 * 169 + 6 * 13 + 6;
 
+constexpr int64_t kRun = 7;  // tokens in a row of the window: neighbours in the table too
+
 // Position of token t in the table's 13^3 code; token numbers are decoded in a 7x7x7 window
 // whatever the window is (swin_unetr §1.5). Row of a pair: Code(query) - Code(key) + kZeroOffset.
 int64_t Code(int64_t t) {
@@ -37,7 +39,9 @@ Tensor BiasFromTable(const Tensor& table_Th, int64_t num_tokens, int64_t num_pad
       const float* of_key =
           table + row / num_tokens * kTableRows + kZeroOffset - Code(row % num_tokens);
       float* to = bias + row * num_padded;
-      for (int64_t q = 0; q < num_tokens; ++q) to[q] = of_key[Code(q)];
+      for (int64_t q = 0; q < num_tokens; q += kRun) {
+        std::copy_n(of_key + Code(q), std::min(kRun, num_tokens - q), to + q);
+      }
       std::fill(to + num_tokens, to + num_padded, 0.0f);
     }
   });
@@ -51,7 +55,11 @@ void AddBiasGradient(const float* bias_NN,
   for (int64_t key = 0; key < num_tokens; ++key) {
     double* of_key = table_T + kZeroOffset - Code(key);
     const float* from = bias_NN + key * num_padded;
-    for (int64_t q = 0; q < num_tokens; ++q) of_key[Code(q)] += static_cast<double>(from[q]);
+    for (int64_t q = 0; q < num_tokens; q += kRun) {
+      double* to = of_key + Code(q);
+      const int64_t run = std::min(kRun, num_tokens - q);
+      for (int64_t i = 0; i < run; ++i) to[i] += static_cast<double>(from[q + i]);
+    }
   }
 }
 
@@ -69,7 +77,8 @@ int64_t DrawSeed() {
 
 AttentionArgs ArgsOf(const Tensor& qkv_MNE,
                      const Tensor& bias_hNN,
-                     const std::optional<Tensor>& region_WN,
+                     const Tensor& region_WN,
+                     const Tensor& padding_WN,
                      const Dropout& dropout) {
   AttentionArgs args;
   args.is_bf16 = qkv_MNE.scalar_type() == at::kBFloat16;
@@ -80,9 +89,13 @@ AttentionArgs ArgsOf(const Tensor& qkv_MNE,
   args.num_padded = bias_hNN.size(2);
   args.num_heads = bias_hNN.size(0);
   args.head_dim = qkv_MNE.size(2) / 3 / args.num_heads;
-  if (region_WN) {
-    args.region_WN = region_WN->const_data_ptr<int32_t>();
-    args.num_region_windows = region_WN->size(0);
+  if (region_WN.defined()) {
+    args.region_WN = region_WN.const_data_ptr<int32_t>();
+    args.num_region_windows = region_WN.size(0);
+  }
+  if (padding_WN.defined()) {
+    args.padding_WN = padding_WN.const_data_ptr<uint8_t>();
+    args.num_padding_windows = padding_WN.size(0);
   }
   if (dropout.probability > 0.0) {
     args.drop_below = static_cast<uint32_t>(std::lround(dropout.probability * 4294967295.0));
@@ -133,21 +146,36 @@ Tensor Backward(const AttentionArgs& args, int64_t num_heads) {
   return table_PhT.sum(0).t();
 }
 
+// A [W, N] table of the tokens, ready for the kernels.
+std::optional<Tensor> TokenTable(const std::optional<Tensor>& table_WN,
+                                 at::ScalarType dtype,
+                                 const Tensor& qkv_MNE) {
+  if (!table_WN) return std::nullopt;
+  SAP_CHECK(table_WN->scalar_type() == dtype && table_WN->dim() == 2 &&
+                table_WN->size(1) == qkv_MNE.size(1) && qkv_MNE.size(0) % table_WN->size(0) == 0,
+            "tokens {} for {}",
+            ShapeString(*table_WN),
+            ShapeString(qkv_MNE));
+  return table_WN->contiguous();
+}
+
 class WindowAttentionFunction : public torch::autograd::Function<WindowAttentionFunction> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context,
                         const Tensor& qkv_MNE_in,
                         const Tensor& table_Th,
-                        const std::optional<Tensor>& region_WN,
+                        const std::optional<Tensor>& region_WN_in,
+                        const std::optional<Tensor>& padding_WN_in,
                         double dropout_p,
                         int64_t seed) {
+    const Tensor region_WN = region_WN_in.value_or(Tensor());
+    const Tensor padding_WN = padding_WN_in.value_or(Tensor());
     const Tensor qkv_MNE = qkv_MNE_in.contiguous();
     const int64_t n = qkv_MNE.size(1);
     const Tensor bias_hNN = BiasFromTable(table_Th, n, (n + kQueryPad - 1) / kQueryPad * kQueryPad);
     auto [out_MNE, lse_MhN] =
-        Forward(qkv_MNE, ArgsOf(qkv_MNE, bias_hNN, region_WN, {dropout_p, seed}));
-    context->save_for_backward(
-        {qkv_MNE, table_Th, out_MNE, lse_MhN, region_WN ? *region_WN : Tensor()});
+        Forward(qkv_MNE, ArgsOf(qkv_MNE, bias_hNN, region_WN, padding_WN, {dropout_p, seed}));
+    context->save_for_backward({qkv_MNE, table_Th, out_MNE, lse_MhN, region_WN, padding_WN});
     context->saved_data["dropout_p"] = dropout_p;
     context->saved_data["seed"] = seed;
     return out_MNE;
@@ -160,8 +188,6 @@ class WindowAttentionFunction : public torch::autograd::Function<WindowAttention
     const Tensor& table_Th = saved[1];
     const Tensor& out_MNE = saved[2];
     const Tensor& lse_MhN = saved[3];
-    std::optional<Tensor> region_WN;
-    if (saved[4].defined()) region_WN = saved[4];
     const int64_t n = qkv_MNE.size(1);
     const Tensor bias_hNN = BiasFromTable(table_Th, n, (n + kQueryPad - 1) / kQueryPad * kQueryPad);
     const Tensor grad_out_MNE = grads[0].to(qkv_MNE.scalar_type()).contiguous();
@@ -169,14 +195,15 @@ class WindowAttentionFunction : public torch::autograd::Function<WindowAttention
     AttentionArgs args =
         ArgsOf(qkv_MNE,
                bias_hNN,
-               region_WN,
+               saved[4],
+               saved[5],
                {context->saved_data["dropout_p"].toDouble(), context->saved_data["seed"].toInt()});
     args.out_MNE = out_MNE.data_ptr();
     args.lse_MhN = lse_MhN.data_ptr<float>();
     args.grad_out_MNE = grad_out_MNE.const_data_ptr();
     args.grad_qkv_MNE = grad_qkv_MNE.mutable_data_ptr();
     const Tensor grad_table_Th = Backward(args, args.num_heads).to(table_Th.scalar_type());
-    return {grad_qkv_MNE, grad_table_Th, Tensor(), Tensor(), Tensor()};
+    return {grad_qkv_MNE, grad_table_Th, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -192,7 +219,8 @@ Tensor FusedWindowAttention(const Tensor& qkv_MNE,
                             const Tensor& table_Th,
                             const std::optional<Tensor>& region_WN,
                             int64_t num_heads,
-                            double dropout_p) {
+                            double dropout_p,
+                            const std::optional<Tensor>& padding_WN) {
   SAP_CHECK(FusedWindowAttentionSupports(qkv_MNE, num_heads),
             "{} with {} heads",
             ShapeString(qkv_MNE),
@@ -201,18 +229,13 @@ Tensor FusedWindowAttention(const Tensor& qkv_MNE,
             "bias table {}",
             ShapeString(table_Th));
   SAP_CHECK(dropout_p >= 0.0 && dropout_p < 1.0, "dropout {}", dropout_p);
-  std::optional<Tensor> region;
-  if (region_WN) {
-    SAP_CHECK(region_WN->scalar_type() == at::kInt && region_WN->dim() == 2 &&
-                  region_WN->size(1) == qkv_MNE.size(1) &&
-                  qkv_MNE.size(0) % region_WN->size(0) == 0,
-              "regions {} for {}",
-              ShapeString(*region_WN),
-              ShapeString(qkv_MNE));
-    region = region_WN->contiguous();
-  }
   const int64_t seed = dropout_p > 0.0 ? DrawSeed() : 0;
-  return WindowAttentionFunction::apply(qkv_MNE, table_Th, region, dropout_p, seed);
+  return WindowAttentionFunction::apply(qkv_MNE,
+                                        table_Th,
+                                        TokenTable(region_WN, at::kInt, qkv_MNE),
+                                        TokenTable(padding_WN, at::kByte, qkv_MNE),
+                                        dropout_p,
+                                        seed);
 }
 
 }  // namespace sap::nn

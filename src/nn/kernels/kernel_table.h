@@ -10,16 +10,18 @@
 namespace sap::nn {
 
 struct AttentionArgs {
-  bool is_bf16 = false;                // of every void* below
-  const void* qkv_MNE = nullptr;       // [M, N, 3 * h * d]
-  const float* bias_hNN = nullptr;     // [h, key, padded query]
-  const int32_t* region_WN = nullptr;  // null without shift
+  bool is_bf16 = false;                 // of every void* below
+  const void* qkv_MNE = nullptr;        // [M, N, 3 * h * d]
+  const float* bias_hNN = nullptr;      // [h, key, padded query]
+  const int32_t* region_WN = nullptr;   // null without shift
+  const uint8_t* padding_WN = nullptr;  // null without padding
   int64_t num_windows = 0;
   int64_t num_tokens = 0;
   int64_t num_padded = 0;  // num_tokens rounded up to kQueryPad
   int64_t num_heads = 0;
   int64_t head_dim = 0;
   int64_t num_region_windows = 1;
+  int64_t num_padding_windows = 1;
   uint32_t drop_below = 0;  // a pair whose hash is below is dropped
   float keep_scale = 1.0f;  // 1 / (1 - p)
   uint64_t dropout_seed = 0;
