@@ -37,7 +37,14 @@ step "2/4 skeleton pretraining: nine bone regions"
 "$bin/sap-train" --config configs/quickstart_skeleton.yaml
 
 step "3/4 lesions: three folds from random and from SAP weights, predictions, evaluation"
-"$bin/sap-cv" run --config configs/quickstart.yaml
+# Two processes, one core each: a campaign runs what is missing, so they share its folder.
+"$bin/sap-cv" run --config configs/quickstart.yaml --inits '[random]' > "$out/random.log" 2>&1 &
+random=$!
+trap 'kill "$random" 2>/dev/null || true' EXIT
+"$bin/sap-cv" run --config configs/quickstart.yaml --inits '[sap]' > /dev/null
+wait "$random" || { tail -n 5 "$out/random.log" >&2; exit 1; }
+trap - EXIT
+"$bin/sap-cv" collect --config configs/quickstart.yaml
 
 step "4/4 figures"
 seconds=$(($(date +%s) - begin))
