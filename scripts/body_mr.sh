@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Trains on the one real MR volume of a folder that holds example_mr_sm.nii.gz and
-# example_seg_mr.nii.gz, and predicts it back onto its own grid.
+# example_seg_mr.nii.gz, predicts it back onto its own grid, and prints the Dice of each class.
 #
 # usage: scripts/body_mr.sh FOLDER [--preset release]
 set -euo pipefail
@@ -16,4 +16,6 @@ JSON
 cp -f "$data/example_mr_sm.nii.gz" runs/body_mr_case/case/mr.nii.gz
 "$bin/sap-train" --config configs/body_mr.yaml
 "$bin/sap-predict" --input_dir runs/body_mr_case --output_dir runs/body_mr/predictions \
-  --weights runs/body_mr/model_final.safetensors --modalities '[mr]' --exact
+  --weights runs/body_mr/model_final.safetensors --modalities '[mr]' --roi_size '[64,64,32]' --exact
+python3 scripts/body_mr_score.py "$data/example_seg_mr.nii.gz" \
+  runs/body_mr/predictions/case/prediction.nii.gz

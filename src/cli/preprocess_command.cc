@@ -39,7 +39,13 @@ void RunOne(const std::string& case_id, const PreprocessOptions& options, Outcom
   outcome.done.push_back(case_id);
 }
 
-// A failed patient does not stop the others; together they decide the end.
+void Fail(const std::string& case_id, ErrorKind kind, const std::string& text, Outcome& outcome) {
+  if (outcome.failures.empty()) outcome.kind = kind;
+  outcome.failures.push_back(text.starts_with(case_id) ? text : case_id + ": " + text);
+  log::Warning("{}: failed", case_id);
+}
+
+// A failed patient does not stop the others, whatever threw; together they decide the end.
 Outcome RunAll(const std::vector<std::string>& patients, const PreprocessOptions& options) {
   Outcome outcome;
   Progress progress("cases", static_cast<int64_t>(patients.size()));
@@ -47,10 +53,9 @@ Outcome RunAll(const std::vector<std::string>& patients, const PreprocessOptions
     try {
       RunOne(case_id, options, outcome);
     } catch (const Error& error) {
-      if (outcome.failures.empty()) outcome.kind = error.kind();
-      const std::string text = error.what();
-      outcome.failures.push_back(text.starts_with(case_id) ? text : case_id + ": " + text);
-      log::Warning("{}: failed", case_id);
+      Fail(case_id, error.kind(), error.what(), outcome);
+    } catch (const std::exception& error) {  // a library's, which nobody turned into an Error
+      Fail(case_id, ErrorKind::kBug, error.what(), outcome);
     }
     progress.Advance(1, case_id);
   }

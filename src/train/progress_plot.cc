@@ -14,6 +14,7 @@ namespace {
 
 using nlohmann::json;
 
+// Epochs count from 1, as in the progress bar; the three panels share one axis.
 constexpr const char* kScript = R"(set terminal pngcairo size 1000,900 font 'Sans,11' enhanced
 set output 'progress.png'
 set datafile missing '-'
@@ -21,23 +22,30 @@ set datafile separator tab
 set grid lc rgb '#dddddd'
 set tics nomirror
 set border 3
-set key outside right top
+set key above right horizontal
 set lmargin 11
-set rmargin 16
+set rmargin 11
+stats 'progress.tsv' using 1 nooutput
+set xrange [0.5:STATS_max + 1.5]
 set multiplot layout 3,1
 set ylabel 'loss'
-set y2label ''
-plot 'progress.tsv' using 1:2 with lines lw 2 lc rgb '#0072b2' title 'training'
+plot 'progress.tsv' using ($1 + 1):2 with linespoints lw 2 pt 7 ps 0.5 lc rgb '#0072b2' \
+     title 'mean training loss of each epoch'
 set ylabel 'validation score'
 set yrange [0:1]
-plot 'progress.tsv' using 1:3 with linespoints lw 2 pt 7 ps 0.6 lc rgb '#d55e00' title 'score'
-set autoscale y
-set ylabel 'learning rate x'
+plot 'progress.tsv' using ($1 + 1):3 with linespoints lw 2 pt 7 ps 0.8 lc rgb '#d55e00' \
+     title 'validation score'
+set yrange [0:*]
+set ylabel 'learning rate factor'
 set xlabel 'epoch'
+set border 11
 set y2label 'seconds per epoch'
 set y2tics
-plot 'progress.tsv' using 1:4 with lines lw 2 lc rgb '#009e73' title 'rate factor', \
-     'progress.tsv' using 1:5 axes x1y2 with lines lw 1 lc rgb '#999999' title 'seconds'
+set y2range [0:*]
+plot 'progress.tsv' using ($1 + 1):4 with linespoints lw 2 pt 7 ps 0.5 lc rgb '#009e73' \
+     title 'learning rate factor', \
+     'progress.tsv' using ($1 + 1):5 axes x1y2 with lines lw 1 dt 2 lc rgb '#777777' \
+     title 'seconds per epoch (right axis)'
 unset multiplot
 )";
 
