@@ -10,6 +10,7 @@
 
 #include <ATen/ATen.h>
 
+#include "data/patch_placement.h"
 #include "sap/core/error.h"
 
 namespace sap::data {
@@ -43,7 +44,9 @@ void Loader::State::CopyOne(const PatchRequest& request, float* image, uint8_t* 
           : PatchTransform{};
   const auto case_idx = static_cast<std::size_t>(request.case_idx);
   try {
-    store->CopyPatch(case_idx, request.begin_vox, epoch.patch_size_vox, transform, image, label);
+    const XyzInt begin_vox = CentredWhereShort(
+        request.begin_vox, epoch.patch_size_vox, store->CaseAt(case_idx).size_vox);
+    store->CopyPatch(case_idx, begin_vox, epoch.patch_size_vox, transform, image, label);
   } catch (const Error& cause) {  // the same error, with the case it happened at
     if (case_idx >= store->NumCases()) throw;
     const std::string case_id = store->CaseAt(case_idx).id;

@@ -37,4 +37,15 @@ XyzInt PatchAround(const XyzInt& centre_vox,
   return begin;
 }
 
+XyzInt CentredWhereShort(const XyzInt& begin_vox,
+                         const XyzInt& size_vox,
+                         const XyzInt& volume_size_vox) {
+  XyzInt begin = begin_vox;
+  for (std::size_t a = 0; a < 3; ++a) {
+    const int64_t missing = size_vox[a] - volume_size_vox[a];
+    if (missing > 0) begin[a] = -(missing / 2);
+  }
+  return begin;
+}
+
 }  // namespace sap::data

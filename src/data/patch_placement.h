@@ -28,4 +28,10 @@ XyzInt PatchAround(const XyzInt& centre_vox,
                    double jitter_frac,
                    Rng& rng);
 
+// Where an axis of the volume is shorter than the patch, half of the missing voxels lie before it
+// (rounded down), as in the sliding window: a network must find a thin volume where it learned it.
+XyzInt CentredWhereShort(const XyzInt& begin_vox,
+                         const XyzInt& size_vox,
+                         const XyzInt& volume_size_vox);
+
 }  // namespace sap::data

@@ -63,6 +63,22 @@ TEST(Loader, StartsInTheMiddleAsIfItHadRunThere) {
   EXPECT_TRUE(TensorNear(tail[0].image_BCXYZ, all[3].image_BCXYZ, 0));
 }
 
+// As the sliding window places it, so that training and prediction show the network the same.
+TEST(Loader, AVolumeShorterThanThePatchLiesInItsMiddle) {
+  const auto store = TinyStore({.num_cases = 1});
+  const XyzInt volume = store->CaseAt(0).size_vox;
+  const XyzInt patch = {8, 8, volume.z + 13};
+  Loader loader(store, {.plan = {{0, {1, 2, 0}, -1, 0}}, .patch_size_vox = patch}, {});
+  const auto batch = loader.Next();
+  ASSERT_TRUE(batch.has_value());
+  const Tensor image_CXYZ = batch->image_BCXYZ[0];
+  const Tensor middle_CXYZ = image_CXYZ.narrow(3, 6, volume.z);
+  EXPECT_TRUE(TensorNear(middle_CXYZ, store->ImagePatch(0, {1, 2, 0}, {8, 8, volume.z}), 0));
+  EXPECT_GT(middle_CXYZ.abs().sum().item<float>(), 0.0F);
+  EXPECT_EQ(image_CXYZ.narrow(3, 0, 6).abs().sum().item<float>(), 0.0F);
+  EXPECT_EQ(image_CXYZ.narrow(3, 6 + volume.z, 7).abs().sum().item<float>(), 0.0F);
+}
+
 TEST(Loader, ChannelsLastChangesTheLayoutAndNotTheValues) {
   const auto store = TinyStore({.num_cases = 1});
   Loader plain(store, EpochOf(*store), {.num_workers = 0});
