@@ -70,7 +70,7 @@ bool ListOne(const fs::path& patient, const PreprocessOptions& options) {
   try {
     text = ListPatient(patient, options);
     good = ("\n" + text).find("\nrefused: ") == std::string::npos;
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     text = fmt::format("refused: {}\n", error.what());
     good = false;
   }

@@ -14,7 +14,7 @@ inline Box PatchBox(const XyzInt& begin_vox, const XyzInt& size_vox) {
 }
 
 // Begin of a random crop of size_vox inside `patch`; when `kept` is given (a voxel of the patch),
-// the crop holds it. A patch smaller than the crop is padded at its end.
+// the crop holds it. A patch smaller than the crop begins it.
 XyzInt CropInside(const Box& patch,
                   const XyzInt& size_vox,
                   const std::optional<XyzInt>& kept,

@@ -152,14 +152,12 @@ WindowMap BuildWindowMap(const WindowGeometry& g, const c10::Device& device) {
   std::vector<int64_t> target(static_cast<std::size_t>(g.grid.Product()));
   std::vector<int64_t> padding;
   std::vector<int32_t> region(source.size());
-  std::vector<uint8_t> is_padding(source.size());
   for (int64_t s = 0; s < num_windows * num_tokens; ++s) {
     const TokenOrigin origin = OriginOf(g, s / num_tokens, s % num_tokens);
     source[static_cast<std::size_t>(s)] = origin.row;
     region[static_cast<std::size_t>(s)] = origin.region;
     if (origin.row < 0) {
       padding.push_back(s);
-      is_padding[static_cast<std::size_t>(s)] = 1;
     } else {
       target[static_cast<std::size_t>(origin.row)] = s;
     }
@@ -173,7 +171,7 @@ WindowMap BuildWindowMap(const WindowGeometry& g, const c10::Device& device) {
     map.region_WN = at::tensor(region, at::kInt).view({num_windows, num_tokens}).to(device);
   }
   if (!padding.empty()) {
-    map.padding_WN = at::tensor(is_padding, at::kByte).view({num_windows, num_tokens}).to(device);
+    map.padding_WN = map.source_WN.view({num_windows, num_tokens}).lt(0).to(at::kByte);
   }
   return map;
 }
