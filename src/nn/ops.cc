@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nn/ops.h"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 #include <ATen/autocast_mode.h>
 
@@ -15,6 +17,29 @@ namespace {
 // twice as fast as any float32 kernel.
 bool CastsConvolutions(const Tensor& x) {
   return at::autocast::is_autocast_enabled(x.device().type());
+}
+
+// On grids of 2x2xZ the weight gradient of the bfloat16 convolution in LibTorch 2.11 for CPUs reads
+// memory that nobody wrote (measured with malloc filling memory: wrong by any amount, or NaN, for
+// every number of channels). Such grids cost nothing, so all small ones stay float32.
+constexpr int64_t kLeastBf16Edge = 4;
+
+bool MustStayFloat32(const Tensor& x_BCXYZ) {
+  const auto edges = x_BCXYZ.sizes().slice(2);
+  return x_BCXYZ.is_cpu() && CastsConvolutions(x_BCXYZ) &&
+         *std::min_element(edges.begin(), edges.end()) < kLeastBf16Edge;
+}
+
+class NoAutocast {
+ public:
+  NoAutocast() { at::autocast::set_autocast_enabled(at::kCPU, false); }
+  NoAutocast(const NoAutocast&) = delete;
+  NoAutocast& operator=(const NoAutocast&) = delete;
+  ~NoAutocast() { at::autocast::set_autocast_enabled(at::kCPU, true); }
+};
+
+std::optional<Tensor> InFloat32(const std::optional<Tensor>& tensor) {
+  return tensor ? std::optional(tensor->to(at::kFloat)) : std::nullopt;
 }
 
 // The voxels of a channels-last tensor as rows [B*X*Y*Z, C]; free in that layout.
@@ -61,6 +86,11 @@ Tensor Convolution(const Tensor& x_BCXYZ,
                    const std::optional<Tensor>& second_BCXYZ,
                    const Tensor& weight_OIkkk,
                    Kernels kernels) {
+  if (MustStayFloat32(x_BCXYZ)) {
+    const NoAutocast no_autocast;
+    return Convolution(
+        x_BCXYZ.to(at::kFloat), InFloat32(second_BCXYZ), weight_OIkkk.to(at::kFloat), kernels);
+  }
   if (kernels == Kernels::kFused && !CastsConvolutions(x_BCXYZ) &&
       FusedConv3x3x3Supports(x_BCXYZ, second_BCXYZ, weight_OIkkk)) {
     return FusedConv3x3x3(x_BCXYZ, second_BCXYZ, weight_OIkkk);
