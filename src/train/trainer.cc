@@ -77,7 +77,7 @@ Trainer::~Trainer() = default;
 TrainOutcome Trainer::Run() {
   const StopSignal signals;
   Restore();
-  while (state_.epoch < options_.max_epochs) {
+  while (!Done()) {
     if (!TrainEpoch()) {
       Save();
       log::Info("stopped by {} after step {}; run the same command again to continue",
@@ -109,14 +109,37 @@ void Trainer::Restore() {
   metrics_ = std::make_unique<MetricsLog>(run_.files(), state_.step);
 }
 
+bool Trainer::Done() const {
+  if (state_.step_in_epoch > 0) return false;  // stopped before the epoch's validation
+  return options_.max_steps ? state_.step >= *options_.max_steps
+                            : state_.epoch >= options_.max_epochs;
+}
+
+int64_t Trainer::NumEpochs() const {
+  if (!options_.max_steps) return options_.max_epochs;
+  const int64_t steps = task_.StepsPerEpoch();
+  return (*options_.max_steps + steps - 1) / steps;
+}
+
+double Trainer::CurrentRateFactor() const {
+  if (!options_.schedule.warmup_steps) {
+    return RateFactor(options_.schedule, state_.epoch, NumEpochs());
+  }
+  const int64_t num_steps =
+      options_.max_steps.value_or(options_.max_epochs * task_.StepsPerEpoch());
+  return StepRateFactor(options_.schedule, state_.step, num_steps);
+}
+
 bool Trainer::TrainEpoch() {
   task_.Model().train();
   clock_->epoch = SteadyClock::now();
-  const int64_t num_steps = task_.StepsPerEpoch();
+  int64_t num_steps = task_.StepsPerEpoch() - state_.step_in_epoch;
+  if (options_.max_steps) num_steps = std::min(num_steps, *options_.max_steps - state_.step);
   const auto batches = task_.Batches(state_.epoch, state_.step_in_epoch);
-  Progress progress(fmt::format("epoch {}/{}", state_.epoch + 1, options_.max_epochs),
-                    num_steps - state_.step_in_epoch);
-  while (const auto batch = batches->Next()) {
+  Progress progress(fmt::format("epoch {}/{}", state_.epoch + 1, NumEpochs()), num_steps);
+  for (int64_t k = 0; k < num_steps; ++k) {
+    const auto batch = batches->Next();
+    SAP_CHECK(batch.has_value(), "epoch {} ended after {} steps", state_.epoch, k);
     const double loss = Step(*batch);
     fault::Reach("step");
     progress.Advance(1, fmt::format("loss {:.4f}", loss));
@@ -128,7 +151,7 @@ bool Trainer::TrainEpoch() {
 }
 
 double Trainer::Step(const data::Batch& batch) {
-  const double factor = RateFactor(options_.schedule, state_.epoch, options_.max_epochs);
+  const double factor = CurrentRateFactor();
   optimizer_.ZeroGrad();
   const LossParts loss = task_.Loss(batch);
   const double value = loss.total.item<double>();
@@ -168,15 +191,14 @@ double Trainer::Step(const data::Batch& batch) {
 void Trainer::EndEpoch() {
   const double epoch_s = SecondsSince(clock_->epoch);
   const double mean = state_.epoch_loss_sum / static_cast<double>(state_.step_in_epoch);
-  metrics_->Write(
-      "epoch",
-      state_.step,
-      state_.epoch,
-      {{"loss", mean},
-       {"rate_factor", RateFactor(options_.schedule, state_.epoch, options_.max_epochs)},
-       {"epoch_s", epoch_s},
-       {"data_wait_frac", epoch_s > 0 ? clock_->wait_s / epoch_s : 0}});
-  const bool last = state_.epoch + 1 == options_.max_epochs;
+  metrics_->Write("epoch",
+                  state_.step,
+                  state_.epoch,
+                  {{"loss", mean},
+                   {"rate_factor", CurrentRateFactor()},
+                   {"epoch_s", epoch_s},
+                   {"data_wait_frac", epoch_s > 0 ? clock_->wait_s / epoch_s : 0}});
+  const bool last = state_.epoch + 1 == NumEpochs();
   if (last || (state_.epoch + 1) % options_.val_interval == 0) Validate();
   ++state_.epoch;
   state_.step_in_epoch = 0;

@@ -52,5 +52,34 @@ TEST(RateFactor, EqualsLightningBoltsInEveryEpoch) {
   }
 }
 
+TEST(StepRateFactor, EqualsTheReferenceScheduleAndStaysDownAfterTheLastStep) {
+  const ScheduleOptions options{.warmup_steps = 500};
+  EXPECT_EQ(StepRateFactor(options, 0, 100000), 0.0);
+  EXPECT_EQ(StepRateFactor(options, 500, 100000), 1.0);
+  EXPECT_NEAR(StepRateFactor(options, 1000, 100000) * 6e-6, 5.999626168552972e-06, 1e-19);
+  for (int64_t step = 100000; step < 150000; step += 7) {
+    EXPECT_EQ(StepRateFactor(options, step, 100000), 0.0);
+  }
+  EXPECT_EQ(StepRateFactor({.warmup_steps = 0}, 0, 10), 1.0);
+  EXPECT_EQ(StepRateFactor({.kind = ScheduleKind::kConstant, .warmup_steps = 9}, 3, 10), 1.0);
+}
+
+TEST(StepRateFactor, EqualsTheReferenceAtEveryStoredStepUpToTheLast) {
+  SAP_REQUIRE_SHARED(path, "golden/schedules.json");
+  std::ifstream file(path);
+  const auto golden = nlohmann::json::parse(file)["ssl_step"];
+  for (const auto& [name, run] : golden.items()) {
+    const ScheduleOptions options{.warmup_steps = run["warmup"]};
+    const double base = run["base"];
+    for (std::size_t i = 0; i < run["index"].size(); ++i) {
+      if (run["index"][i] > run["total"]) continue;  // there the reference rises again
+      EXPECT_NEAR(base * StepRateFactor(options, run["index"][i], run["total"]),
+                  run["values"][i].get<double>(),
+                  1e-14 * base)
+          << name << " step " << run["index"][i];
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sap::train

@@ -108,6 +108,33 @@ TEST(Trainer, LossFallsAndWeightsCarryTheirMetadata) {
   EXPECT_TRUE(fs::exists(run.files().Best()));
 }
 
+TEST(Trainer, CountsStepsAndFollowsTheScheduleByStepsWhereAsked) {
+  const fs::path folder = FreshFolder();
+  SegmentationTask task(TinyModel(1), TinyStore(folder), {{0, 1}, {2}}, TinyOptions(), c10::kCPU);
+  Optimizer optimizer(OneGroup(task, 1.0e-3), {});
+  RunDir run(folder / "run", "a: 1\n", ResumeRule::kAuto);
+  const TrainerOptions options{
+      .max_steps = 6, .val_interval = 1, .log_interval_steps = 1, .schedule = {.warmup_steps = 2}};
+  Trainer trainer(task, optimizer, run, options, {}, "hash");
+  EXPECT_EQ(trainer.Run(), TrainOutcome::kFinished);
+  EXPECT_EQ(trainer.state().step, 6);
+  EXPECT_EQ(trainer.state().epoch, 2);  // four steps and two
+  std::vector<double> rates;
+  int num_validations = 0;
+  std::istringstream lines(ReadFile(run.files().Metrics()));
+  for (std::string line; std::getline(lines, line);) {
+    const auto entry = nlohmann::json::parse(line);
+    if (entry["kind"] == "step") rates.push_back(entry["lr_all"]);
+    if (entry["kind"] == "validation") ++num_validations;
+  }
+  ASSERT_EQ(rates.size(), 6U);
+  EXPECT_EQ(num_validations, 2);
+  for (int64_t k = 0; k < 6; ++k) {
+    EXPECT_DOUBLE_EQ(rates[static_cast<std::size_t>(k)],
+                     1.0e-3 * StepRateFactor(options.schedule, k, 6));
+  }
+}
+
 // A Task whose loss is what the test wants.
 class ScriptedTask : public Task {
  public:

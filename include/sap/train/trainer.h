@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "sap/core/options.h"
@@ -19,6 +20,7 @@ namespace sap::train {
 
 struct TrainerOptions {
   int64_t max_epochs = 400;
+  std::optional<int64_t> max_steps;  // given: in place of max_epochs
   int64_t val_interval = 5;
   int64_t save_interval_epochs = 5;
   double save_interval_min = 30;
@@ -31,6 +33,9 @@ struct TrainerOptions {
   template <typename Visitor>
   void Describe(Visitor& v) {
     v.Field("max_epochs", max_epochs).Help("epochs to train").AtLeast(1);
+    v.Field("max_steps", max_steps)
+        .Help("steps to train, in place of max_epochs; the last epoch may be shorter")
+        .AtLeast(1);
     v.Field("val_interval", val_interval).Help("epochs between validations").AtLeast(1);
     v.Alias("val_every", "val_interval");
     v.Field("save_interval_epochs", save_interval_epochs)
@@ -65,13 +70,16 @@ class Trainer {
           std::string run_hash);
   ~Trainer();
 
-  // Trains to max_epochs, or until a stop signal, and leaves model_final (and model_best).
-  // Throws kNumeric before an update whose loss or gradient is not finite.
+  // Trains to max_epochs (or max_steps), or until a stop signal, and leaves model_final (and
+  // model_best). Throws kNumeric before an update whose loss or gradient is not finite.
   TrainOutcome Run();
   const TrainState& state() const { return state_; }
 
  private:
   void Restore();
+  bool Done() const;
+  int64_t NumEpochs() const;
+  double CurrentRateFactor() const;
   bool TrainEpoch();  // false: stopped on request
   double Step(const data::Batch& batch);
   void EndEpoch();
