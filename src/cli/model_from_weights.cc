@@ -113,11 +113,10 @@ data::LabelTable ReadLabelTable(ModelCard& card, const std::string& text) {
   return table;
 }
 
-void ReadNetwork(const nn::NamedTensors& weights, ModelCard& card) {
+void ReadEncoder(const nn::NamedTensors& weights, ModelCard& card) {
   const Tensor& patch_embed = Need(weights, card.file, kPatchEmbed);
   card.network.feature_size = patch_embed.size(0);
   card.network.in_channels = patch_embed.size(1);
-  card.network.out_channels = Need(weights, card.file, kHeadBias).size(0);
   card.network.use_v2 = weights.Find(kFirstV2) != nullptr;
   const std::string merging = Value(weights, nn::weights_key::kPatchMerging);
   if (merging.empty()) {
@@ -150,18 +149,18 @@ void RequireSize(const std::string& file,
               expected.value_or(0));
 }
 
-}  // namespace
+nn::NamedTensors CanonicalWeights(const std::filesystem::path& path) {
+  const nn::NamedTensors read = nn::ReadWeights(nn::WeightsFile(path));
+  nn::NamedTensors weights = transfer::MapKeys(read).weights;
+  weights.metadata = read.metadata;
+  return weights;
+}
 
-ModelCard ReadModelCard(const std::filesystem::path& path) {
+// All but the head and its labels.
+ModelCard CardOf(const std::filesystem::path& path, const nn::NamedTensors& weights) {
   ModelCard card{.file = path.filename().string()};
-  const std::filesystem::path file = nn::WeightsFile(path);
-  nn::NamedTensors weights = nn::ReadWeights(file);
-  const std::map<std::string, std::string> metadata = weights.metadata;
-  weights = transfer::MapKeys(weights).weights;
-  weights.metadata = metadata;
-  card.sha256 = Sha256OfFile(file);
-  ReadNetwork(weights, card);
-  card.labels = ReadLabelTable(card, Value(weights, nn::weights_key::kLabels));
+  card.sha256 = Sha256OfFile(nn::WeightsFile(path));
+  ReadEncoder(weights, card);
   card.modalities = Items(Value(weights, nn::weights_key::kModalities));
   const std::string orientation = Value(weights, nn::weights_key::kOrientation);
   if (!orientation.empty()) card.grid.orientation = orientation;
@@ -170,6 +169,20 @@ ModelCard ReadModelCard(const std::filesystem::path& path) {
   card.roi_size_vox = ThreeNumbers<int64_t>(
       card.file, nn::weights_key::kRoiSize, Value(weights, nn::weights_key::kRoiSize));
   return card;
+}
+
+}  // namespace
+
+ModelCard ReadModelCard(const std::filesystem::path& path) {
+  const nn::NamedTensors weights = CanonicalWeights(path);
+  ModelCard card = CardOf(path, weights);
+  card.network.out_channels = Need(weights, card.file, kHeadBias).size(0);
+  card.labels = ReadLabelTable(card, Value(weights, nn::weights_key::kLabels));
+  return card;
+}
+
+ModelCard ReadEncoderCard(const std::filesystem::path& path) {
+  return CardOf(path, CanonicalWeights(path));
 }
 
 void RequireNetwork(const ModelCard& card, const ExpectedNetwork& expected) {

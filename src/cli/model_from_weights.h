@@ -32,6 +32,10 @@ struct ModelCard {
 // Throws kInput when the file holds no Swin UNETR, naming the tensor that is missing.
 ModelCard ReadModelCard(const std::filesystem::path& weights);
 
+// The same of weights whose encoder alone matters, e.g. of self-supervised pretraining: labels and
+// out_channels stay as they are by default.
+ModelCard ReadEncoderCard(const std::filesystem::path& weights);
+
 // Sizes that a config may state although the file knows them; another value is a fault (kInput,
 // naming file, both values and the next step).
 struct ExpectedNetwork {

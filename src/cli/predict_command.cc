@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/model_from_weights.h"
+#include "cli/predict_features.h"
 #include "cli/predict_options.h"
 #include "sap/cli/app.h"
 #include "sap/cli/commands.h"
@@ -34,7 +35,6 @@ class Models {
  public:
   explicit Models(const PredictOptions& options)
       : options_(options), device_(DeviceFromName(options.device)) {
-    SAP_REQUIRE(ErrorKind::kOption, !options.weights.empty(), "weights: [] names no file");
     for (const std::string& path : options.weights) {
       cards_.push_back(ReadModelCard(path));
       for (const std::string& note : cards_.back().notes) log::Info("{}", note);
@@ -74,20 +74,6 @@ class Models {
   std::vector<ModelCard> cards_;
   infer::Predictor loaded_;
 };
-
-std::vector<std::string> Modalities(const PredictOptions& options, const ModelCard& card) {
-  std::vector<std::string> modalities = options.modalities;
-  if (modalities.empty()) modalities = card.modalities;
-  if (modalities.empty()) modalities = {"T1", "b1000"};
-  SAP_REQUIRE(ErrorKind::kOption,
-              static_cast<int64_t>(modalities.size()) == card.network.in_channels,
-              "modalities: {} files ({}), but {} has {} input channels; name one file per channel",
-              modalities.size(),
-              fmt::join(modalities, ", "),
-              card.file,
-              card.network.in_channels);
-  return modalities;
-}
 
 json CaseRecord(const infer::CaseImage& image,
                 const infer::CasePrediction& prediction,
@@ -194,7 +180,24 @@ json PredictAll(const std::vector<infer::CaseFiles>& cases,
   return done;
 }
 
+int RunFeatures(PredictOptions& options, bool roi_given, const AppContext& context) {
+  const auto roi = ReadEncoderCard(options.weights.at(0)).roi_size_vox;
+  if (!roi_given && roi) options.per_case.windows.window_vox = *roi;
+  const json done = PredictFeatures(options);
+  if (context.json) {
+    std::cout << done.dump(2) << "\n";
+  } else if (!context.quiet) {
+    std::cout << fmt::format("{} vectors of {} numbers in {}\n",
+                             done.at("patches").get<int64_t>(),
+                             done.at("features").get<int64_t>(),
+                             done.at("folder").get<std::string>());
+  }
+  return 0;
+}
+
 int Predict(PredictOptions& options, bool roi_given, const AppContext& context) {
+  SAP_REQUIRE(ErrorKind::kOption, !options.weights.empty(), "weights: [] names no file");
+  if (options.features) return RunFeatures(options, roi_given, context);
   Models models(options);
   if (!roi_given && models.card().roi_size_vox) {
     options.per_case.windows.window_vox = *models.card().roi_size_vox;
@@ -206,7 +209,7 @@ int Predict(PredictOptions& options, bool roi_given, const AppContext& context) 
               models.card().file,
               models.card().network.out_channels - 1);
   const std::vector<infer::CaseFiles> cases =
-      infer::FindCases(options.input_dir, Modalities(options, models.card()), options.case_list);
+      infer::FindCases(options.input_dir, ModalitiesOf(options, models.card()), options.case_list);
   if (context.dry_run) {
     std::cout << fmt::format("{} cases, {} model(s), windows of {} voxels\n",
                              cases.size(),

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cli/model_from_weights.h"
 #include "sap/core/error.h"
 
 namespace sap::cli {
@@ -73,6 +74,20 @@ void TranslateModelType(ConfigNode& config, std::vector<std::string>& notices) {
 }
 
 }  // namespace
+
+std::vector<std::string> ModalitiesOf(const PredictOptions& options, const ModelCard& card) {
+  std::vector<std::string> modalities = options.modalities;
+  if (modalities.empty()) modalities = card.modalities;
+  if (modalities.empty()) modalities = {"T1", "b1000"};
+  SAP_REQUIRE(ErrorKind::kOption,
+              static_cast<int64_t>(modalities.size()) == card.network.in_channels,
+              "modalities: {} files ({}), but {} has {} input channels; name one file per channel",
+              modalities.size(),
+              fmt::join(modalities, ", "),
+              card.file,
+              card.network.in_channels);
+  return modalities;
+}
 
 std::vector<std::string> TranslatePredictConfig(ConfigNode& config) {
   std::vector<std::string> notices;

@@ -9,6 +9,7 @@
 #include "sap/core/config_node.h"
 #include "sap/core/enum_names.h"
 #include "sap/core/options.h"
+#include "sap/infer/bottleneck.h"
 #include "sap/infer/predictor.h"
 #include "sap/train/amp.h"
 
@@ -29,6 +30,11 @@ struct PredictOptions {
   std::optional<int64_t> in_channels;
   std::optional<int64_t> out_channels;
   std::optional<int64_t> feature_size;
+  bool features = false;
+  infer::Pooling pooling = infer::Pooling::kMean;
+  std::string lesion_label = "GT";
+  std::string bone_label = "skeleton";
+  uint64_t seed = 42;
   std::string device = "auto";
   train::Precision precision = train::Precision::kAuto;
 
@@ -50,10 +56,24 @@ struct PredictOptions {
     v.Field("in_channels", in_channels).Help("checked against the weights when given").AtLeast(1);
     v.Field("out_channels", out_channels).Help("checked against the weights when given").AtLeast(2);
     v.Field("feature_size", feature_size).Help("checked against the weights when given").AtLeast(1);
+    v.Field("features", features)
+        .Help(
+            "in place of maps, write the encoder's bottleneck vectors of all lesion patches and of "
+            "as many healthy ones inside bone (features.safetensors, features.csv)");
+    v.Field("pooling", pooling).Help("one vector from the deepest grid (features)");
+    v.Field("lesion_label", lesion_label).Help("file stem of the lesion labels (features)");
+    v.Field("bone_label", bone_label).Help("file stem of the bone labels (features)");
+    v.Field("seed", seed).Help("seed of the healthy patches (features)");
     v.Field("device", device).Help("auto, cpu, cuda or cuda:N");
     v.Field("precision", precision).Help("arithmetic of the network");
   }
 };
+
+struct ModelCard;
+
+// The config's own, else those that the weights name, else T1 and b1000. Throws kOption when they
+// are not one per input channel.
+std::vector<std::string> ModalitiesOf(const PredictOptions& options, const ModelCard& card);
 
 // Rewrites the keys of the authors' infer_config.json (interface §3) into ours; one notice each.
 std::vector<std::string> TranslatePredictConfig(ConfigNode& config);

@@ -3,17 +3,14 @@
 
 #include <algorithm>
 
-#include <ATen/Context.h>
-#include <ATen/Functions.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/build_task.h"
 #include "cli/model_from_weights.h"
 #include "sap/core/error.h"
 #include "sap/core/log.h"
 #include "sap/core/parallel.h"
 #include "sap/core/provenance.h"
-#include "sap/nn/param_groups.h"
-#include "sap/nn/weights_io.h"
 
 namespace sap::cli {
 namespace {
@@ -98,63 +95,6 @@ train::CaseSets ChooseCases(const TrainConfig& config, const PreparedRun& run) {
   return sets;
 }
 
-nn::SwinUnetrOptions ModelOptions(const TrainConfig& config, const PreparedRun& run) {
-  nn::SwinUnetrOptions model = config.model;
-  model.in_channels = run.store->NumChannels();
-  model.out_channels = run.store->labels().NumClasses();
-  return model;
-}
-
-// Random weights train as one group; transferred ones at the paper's two rates (swin_unetr §5).
-std::vector<train::RateGroup> RateGroups(const TrainConfig& config, nn::SwinUnetr& model) {
-  const bool transferred = config.init.mode != transfer::InitMode::kRandom;
-  const bool split_rates = transferred || config.encoder_lr || config.decoder_lr;
-  const double default_encoder_lr = config.init.mode == transfer::InitMode::kSap   ? 2e-6
-                                    : config.init.mode == transfer::InitMode::kSsl ? 5e-6
-                                                                                   : config.lr;
-  const double default_decoder_lr = transferred ? 1e-5 : config.lr;
-  std::vector<nn::ParamGroup> parameter_groups =
-      split_rates ? nn::EncoderDecoderGroups(*model) : nn::SingleGroup(*model);
-  if (config.head_lr) parameter_groups = nn::SplitOffHead(std::move(parameter_groups));
-  std::vector<train::RateGroup> groups;
-  for (nn::ParamGroup& group : parameter_groups) {
-    train::RateGroup rates{.name = group.name, .base_lr = config.lr};
-    if (group.name == "encoder") rates.base_lr = config.encoder_lr.value_or(default_encoder_lr);
-    if (group.name == "decoder") rates.base_lr = config.decoder_lr.value_or(default_decoder_lr);
-    if (group.name == "head") rates.base_lr = *config.head_lr;
-    for (std::size_t i = 0; i < group.parameters.size(); ++i) {
-      rates.parameters.emplace_back(group.parameter_names[i], group.parameters[i]);
-    }
-    groups.push_back(std::move(rates));
-  }
-  return groups;
-}
-
-// What prediction needs to know, in the weights file itself.
-train::WeightsMetadata Metadata(const TrainConfig& config,
-                                const nn::SwinUnetrOptions& model,
-                                const PreparedRun& run) {
-  json labels = json::object();
-  for (const auto& label : run.store->labels().classes) labels[label.name] = label.class_idx;
-  const auto& roi = config.roi_size;
-  json spacing;
-  if (config.data.spacing_mm) {
-    spacing = {config.data.spacing_mm->x, config.data.spacing_mm->y, config.data.spacing_mm->z};
-  }
-  train::WeightsMetadata metadata = transfer::NetworkMetadata(model);
-  metadata.merge(train::WeightsMetadata{
-      {nn::weights_key::kTask, EnumName(config.task)},
-      {nn::weights_key::kLabels, labels.dump()},
-      {nn::weights_key::kModalities, json(config.data.modalities).dump()},
-      {nn::weights_key::kNormalization, "p1-p99 clipped to 0..1"},
-      {nn::weights_key::kOrientation, EnumName(config.data.orientation)},
-      {nn::weights_key::kSpacingMm, spacing.dump()},
-      {nn::weights_key::kRoiSize, json({roi.x, roi.y, roi.z}).dump()},
-      {"sap.version", Provenance()["sap_version"].get<std::string>()},
-  });
-  return metadata;
-}
-
 json Manifest(const PreparedRun& run, const std::string& run_hash) {
   const auto ids = [&](const std::vector<std::size_t>& idxs) {
     std::vector<std::string> names;
@@ -171,12 +111,6 @@ json Manifest(const PreparedRun& run, const std::string& run_hash) {
     manifest["split"] = run.split->folds;
   }
   return manifest;
-}
-
-nn::SwinUnetr BuildModel(const TrainConfig& config, const nn::SwinUnetrOptions& options) {
-  auto generator = at::globalContext().defaultGenerator(c10::kCPU);
-  generator.set_current_seed(config.segmentation.seed);
-  return nn::SwinUnetr(options);
 }
 
 }  // namespace
@@ -218,36 +152,28 @@ train::TrainOutcome RunTraining(const TrainConfig& config) {
   const PreparedRun run = PrepareRun(config);
   const std::string run_hash =
       Sha256OfBytes(RunIdentity(config) + run.store->Hash() + (run.split ? run.split->Hash() : ""));
-  const nn::SwinUnetrOptions model_options = ModelOptions(config, run);
-  nn::SwinUnetr model = BuildModel(config, model_options);
-  const transfer::LoadReport report = transfer::ApplyInit(*model, config.init);
-  log::Info("{}", report.Summary());
-  for (const std::string& note : report.notes) log::Info("weights: {}", note);
-  log::Debug("{}", report.Text());
-  WriteFileAtomically(files.Ledger(), report.Json().dump(2) + "\n");
+  const BuiltTask built = BuildTask(config, run, device);
+  log::Info("{}", built.weights.Summary());
+  for (const std::string& note : built.weights.notes) log::Info("weights: {}", note);
+  log::Debug("{}", built.weights.Text());
+  WriteFileAtomically(files.Ledger(), built.weights.Json().dump(2) + "\n");
   run_dir.WriteManifest(Manifest(run, run_hash));
-  train::SegmentationTask task(model, run.store, run.cases, config.segmentation, device);
-  train::Optimizer optimizer(RateGroups(config, model), config.trainer.optimizer);
+  train::Optimizer optimizer(built.groups, config.trainer.optimizer);
   log::Info("{}: {} cases to train on, {} to validate on, {} steps an epoch",
             config.name,
             run.cases.train.size(),
             run.cases.validation.size(),
-            task.StepsPerEpoch());
-  train::Trainer trainer(
-      task, optimizer, run_dir, config.trainer, Metadata(config, model_options, run), run_hash);
+            built.task->StepsPerEpoch());
+  train::Trainer trainer(*built.task, optimizer, run_dir, config.trainer, built.metadata, run_hash);
   return trainer.Run();
 }
 
 std::string DescribeRun(const TrainConfig& config) {
   SetNumThreads(config.num_threads);
   const PreparedRun run = PrepareRun(config);
-  const nn::SwinUnetrOptions model_options = ModelOptions(config, run);
-  nn::SwinUnetr model = BuildModel(config, model_options);
-  const transfer::LoadReport report = transfer::ApplyInit(*model, config.init);
+  const BuiltTask built = BuildTask(config, run, DeviceFromName(EnumName(config.device)));
   int64_t num_parameters = 0;
-  for (const auto& parameter : model->parameters()) num_parameters += parameter.numel();
-  train::SegmentationTask task(
-      model, run.store, run.cases, config.segmentation, DeviceFromName(EnumName(config.device)));
+  for (const auto& p : built.task->Model().parameters()) num_parameters += p.numel();
   std::string text;
   if (run.split) text += data::BalanceTable(*run.split, run.burden).Markdown() + "\n";
   text += fmt::format(
@@ -257,9 +183,9 @@ std::string DescribeRun(const TrainConfig& config) {
       run.cases.train.size(),
       run.cases.validation.size(),
       num_parameters,
-      task.StepsPerEpoch(),
+      built.task->StepsPerEpoch(),
       config.trainer.max_epochs,
-      report.Text(),
+      built.weights.Text(),
       RunFilesOf(config).root.string());
   return text;
 }

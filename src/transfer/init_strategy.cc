@@ -6,6 +6,7 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <torch/nn/module.h>
 
 #include "sap/core/error.h"
@@ -143,6 +144,20 @@ LoadReport ReportRandom(const StateEntries& state, const InitOptions& options) {
   return report;
 }
 
+// Whose scans the file's own training saw, where it says so (ours do; published ones do not).
+std::vector<std::string> SubjectsSeen(const MappedWeights& file, const std::string& source) {
+  const auto stated = file.weights.metadata.find(nn::weights_key::kSubjects);
+  if (stated == file.weights.metadata.end()) return {};
+  try {
+    return nlohmann::json::parse(stated->second).get<std::vector<std::string>>();
+  } catch (const nlohmann::json::exception&) {
+    Fail(ErrorKind::kInput,
+         "{}: its metadata {} is not a JSON list of names; write the file anew from its checkpoint",
+         source,
+         nn::weights_key::kSubjects);
+  }
+}
+
 std::string ReasonToKeep(InitMode mode, std::string_view name) {
   if (mode == InitMode::kSsl && !name.starts_with("swinViT.")) {
     return "self-supervised weights hold the Swin encoder alone";
@@ -173,6 +188,7 @@ LoadReport ApplyInit(torch::nn::Module& model, const InitOptions& options) {
   RequireShapes(plan, source);
   RequireEnough(plan, state, file, options);
   plan.report.sha256 = Sha256OfFile(path);
+  plan.report.seen_subjects = SubjectsSeen(file, source);
   plan.Execute();
   return std::move(plan.report);
 }

@@ -52,6 +52,7 @@ nlohmann::json LoadReport::Json() const {
                          {"sha256", sha256},
                          {"layout", layout},
                          {"notes", notes},
+                         {"seen_subjects", seen_subjects},
                          {"num_loaded_params", num_loaded_params},
                          {"num_eligible_params", num_eligible_params},
                          {"loaded_frac", LoadedFrac()},

@@ -143,6 +143,28 @@ TEST(BadInput, WeightsOfAnotherWidth) {
   EXPECT_THAT(result.err, AllOf(HasSubstr("12"), HasSubstr("24")));
 }
 
+TEST(BadInput, WeightsThatHaveSeenATestSubject) {
+  const fs::path root = FreshFolder();
+  CohortIn(root);
+  ASSERT_EQ(RunProgram(TrainOn(root, {"--name", "all"})).exit_code, 0);
+  std::vector<std::string> held_out = {"--name",
+                                       "held_out",
+                                       "--fold",
+                                       "0",
+                                       "--split.num_folds",
+                                       "2",
+                                       "--init.mode",
+                                       "sap",
+                                       "--init.path",
+                                       (root / "runs/all/model_final.safetensors").string(),
+                                       "--dry-run"};
+  const ProgramResult result = RunProgram(TrainOn(root, held_out));
+  ExpectFault(result, 3, "1 subjects of fold 0, which this run is tested on: ");
+  EXPECT_THAT(result.err, HasSubstr("init.allow_seen_subjects=true"));
+  held_out.insert(held_out.end(), {"--init.allow_seen_subjects", "true"});
+  EXPECT_EQ(RunProgram(TrainOn(root, held_out)).exit_code, 0);
+}
+
 TEST(BadInput, TruncatedWeightsAndHostilePickles) {
   const fs::path root = FreshFolder();
   CohortIn(root);

@@ -31,6 +31,7 @@ inline constexpr char kSpacingMm[] = "sap.spacing_mm";
 inline constexpr char kOrientation[] = "sap.orientation";
 inline constexpr char kRoiSize[] = "sap.roi_size";
 inline constexpr char kTask[] = "sap.task";
+inline constexpr char kSubjects[] = "sap.subjects";  // JSON list: who was trained or validated on
 }  // namespace weights_key
 
 // A checkpoint folder's file with the network's tensors.

@@ -33,6 +33,7 @@ struct InitOptions {
   bool strict = false;
   double min_loaded_frac = 0.9;
   bool adapt_input_channels = false;
+  bool allow_seen_subjects = false;
 
   template <typename Visitor>
   void Describe(Visitor& v) {
@@ -48,6 +49,10 @@ struct InitOptions {
         .Help(
             "fit weights for another number of input channels: spread each of the file's "
             "channels evenly over ours, or sum them");
+    v.Field("allow_seen_subjects", allow_seen_subjects)
+        .Help(
+            "accept weights whose pretraining saw a subject that this run is tested on: for other "
+            "people by the same names");
   }
 };
 

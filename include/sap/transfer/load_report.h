@@ -37,8 +37,9 @@ struct LoadReport {
   std::string layout;  // what the key layout was recognised as
   std::vector<LoadEntry> entries;
   std::vector<std::string> notes;
-  int64_t num_loaded_params = 0;    // elements copied, index buffers not counted
-  int64_t num_eligible_params = 0;  // elements that the mode takes from a file
+  std::vector<std::string> seen_subjects;  // that the file's own training saw, where it says so
+  int64_t num_loaded_params = 0;           // elements copied, index buffers not counted
+  int64_t num_eligible_params = 0;         // elements that the mode takes from a file
 
   int64_t Count(LoadStatus status) const;
   double LoadedFrac() const;    // of the eligible elements; 0 where none is eligible
