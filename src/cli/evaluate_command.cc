@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/evaluate_cases.h"
+#include "cli/evaluate_features.h"
 #include "cli/evaluate_methods.h"
 #include "cli/evaluate_options.h"
 #include "sap/cli/app.h"
@@ -46,6 +47,14 @@ int EvaluateSkeletonTask(const EvaluateOptions& options,
 }
 
 int Evaluate(const EvaluateOptions& options, const AppContext& context) {
+  if (!options.features.empty()) {
+    SAP_REQUIRE(ErrorKind::kOption,
+                options.prediction_dir.empty() && options.methods.empty(),
+                "features are of networks before fine-tuning, predictions of networks after it: "
+                "evaluate {} in a run of its own",
+                options.methods.empty() ? "prediction_dir" : "methods");
+    return EvaluateFeatures(options, {{"provenance", Provenance()}}, context);
+  }
   const std::vector<MethodPairs> methods = FindMethods(options);
   if (context.dry_run) {
     std::cout << fmt::format("{} cases would be evaluated, {} would choose the threshold\n",
@@ -76,12 +85,14 @@ int EvaluateMain(int argc, char** argv) {
       .name = "sap-evaluate",
       .summary =
           "Compares predictions with references: lesion detection and overlap, or Dice per "
-          "bone region.",
+          "bone region; or features of lesions with those of healthy bone.",
       .example =
           "sap-evaluate --set reference_dir=cohort --set prediction_dir=predictions "
           "--set output_dir=evaluation --set threshold=0.5\n"
           "sap-evaluate --set reference_dir=cohort --set methods=[ssl=runs/ssl,sap=runs/sap] "
-          "--set output_dir=evaluation --set tuning_cases=[case_1,case_2]",
+          "--set output_dir=evaluation --set tuning_cases=[case_1,case_2]\n"
+          "sap-evaluate --set features.ssl=features/ssl --set features.sap=features/sap "
+          "--set output_dir=evaluation",
       .config_name = "evaluate.yaml"};
   return RunApp(argc, argv, info, table, [&](const AppContext& context) {
     return Evaluate(options, context);

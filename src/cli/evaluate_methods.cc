@@ -30,9 +30,7 @@ eval::CaseLoader LesionLoader(const std::vector<CasePair>& pairs, Progress& prog
 MethodPairs ParseMethod(const std::string& text) {
   const std::size_t at = text.find('=');
   SAP_REQUIRE(ErrorKind::kOption,
-              at != std::string::npos && at > 0 && at + 1 < text.size() &&
-                  text.substr(0, at).find_first_of("/\\|\"\n") == std::string::npos &&
-                  text.front() != '.',
+              at != std::string::npos && at + 1 < text.size() && IsMethodName(text.substr(0, at)),
               "methods: '{}' is not name=folder; the name becomes a folder and a column",
               text);
   return {.name = text.substr(0, at), .prediction_dir = text.substr(at + 1)};
@@ -125,10 +123,20 @@ void WriteComparison(const EvaluateOptions& options,
 
 }  // namespace
 
+bool IsMethodName(const std::string& name) {
+  return !name.empty() && name.front() != '.' &&
+         name.find_first_of("/\\|\"\n") == std::string::npos;
+}
+
 std::vector<MethodPairs> FindMethods(const EvaluateOptions& options) {
+  SAP_REQUIRE(
+      ErrorKind::kOption,
+      !options.reference_dir.empty(),
+      "reference_dir: missing; predictions are compared with it; add it to the config or say "
+      "--set reference_dir=...");
   SAP_REQUIRE(ErrorKind::kOption,
               options.prediction_dir.empty() != options.methods.empty(),
-              "set either prediction_dir or methods");
+              "set either prediction_dir or methods, or features");
   std::vector<MethodPairs> methods;
   if (options.methods.empty()) {
     methods.push_back({.name = "prediction", .prediction_dir = options.prediction_dir});

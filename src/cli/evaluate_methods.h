@@ -19,6 +19,9 @@ struct MethodPairs {
   std::vector<CasePair> pairs;
 };
 
+// Whether a method may be called so: its name becomes a folder, a column and part of a file name.
+bool IsMethodName(const std::string& name);
+
 // prediction_dir alone, or each of `methods`. Throws kOption for a method that is not name=folder,
 // a name that is no file name or stands twice; kInput when no case is left.
 std::vector<MethodPairs> FindMethods(const EvaluateOptions& options);

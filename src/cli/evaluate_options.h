@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "sap/core/enum_names.h"
 #include "sap/core/options.h"
+#include "sap/eval/feature_study.h"
 #include "sap/eval/lesion_match.h"
 #include "sap/eval/report_compare.h"
 #include "sap/eval/skeleton.h"
@@ -30,6 +32,7 @@ struct EvaluateOptions {
   std::string reference_dir;
   std::string prediction_dir;
   std::vector<std::string> methods;
+  std::map<std::string, std::string> features;
   std::string output_dir;
   EvaluateTask task = EvaluateTask::kLesion;
   std::optional<std::string> reference_name;
@@ -41,6 +44,7 @@ struct EvaluateOptions {
   eval::MatchOptions match;
   eval::FrocOptions froc;
   eval::CompareOptions compare;
+  eval::FeatureOptions feature_study;
   std::optional<std::string> published_values;
   bool figures = true;
   eval::AbsentClass absent_class = eval::AbsentClass::kZero;
@@ -49,12 +53,15 @@ struct EvaluateOptions {
   template <typename Visitor>
   void Describe(Visitor& v) {
     v.Field("reference_dir", reference_dir)
-        .Help("case folders with the reference label map, or NIfTI files named by case")
-        .Required();
+        .Help("case folders with the reference label map, or NIfTI files named by case");
     v.Field("prediction_dir", prediction_dir)
         .Help("case folders as sap-predict writes them, or NIfTI files named by case");
     v.Field("methods", methods)
         .Help("several methods on the same cases, each name=folder, instead of prediction_dir");
+    v.Field("features", features)
+        .Help(
+            "folders with features.safetensors and features.csv by method, features.NAME=folder; "
+            "compared without any prediction");
     v.Field("output_dir", output_dir).Help("where tables and summary.json are written").Required();
     v.Field("task", task).Help("lesion detection and overlap, or Dice per bone region");
     v.Field("reference_name", reference_name)
@@ -74,6 +81,7 @@ struct EvaluateOptions {
     match.Describe(v);
     froc.Describe(v);
     compare.Describe(v);
+    feature_study.Describe(v);
     v.Field("published_values", published_values)
         .Help("published_values.yaml to compare with methods of the same names; null = none");
     v.Field("figures", figures).Help("draw figures (gnuplot) and put them into report.html");

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
+#include <ATen/ATen.h>
+
 #include "eval/report_text.h"
 #include "sap/core/tables.h"
+#include "sap/eval/feature_study.h"
 #include "sap/eval/report_compare.h"
 
 namespace sap::eval {
@@ -174,6 +177,59 @@ void AddBlandAltman(const Comparison& comparison,
   files["bland_altman.gp"] = Ended(script + "plot " + plots);
 }
 
+std::string MapCsv(const FeatureStudy& study) {
+  Table table({"kind", "tsne_1", "tsne_2"});
+  const auto points_N2 = study.tsne.points_N2.accessor<double, 2>();
+  for (std::size_t i = 0; i < study.is_lesion.size(); ++i) {
+    const auto row = static_cast<int64_t>(i);
+    table.AddRow({study.is_lesion[i] ? "lesion" : "healthy",
+                  Cell(points_N2[row][0]),
+                  Cell(points_N2[row][1])});
+  }
+  return table.Csv();
+}
+
+// What stands above a panel, as a gnuplot expression: the map itself says little of distances
+// between groups. Lines are joined outside the quotes, because gnuplot executes what stands between
+// back quotes in double-quoted text.
+std::string MapTitle(const FeatureStudy& study, const PublishedClustersOf& published) {
+  std::string ratio =
+      fmt::format("centroid distance / spread: {}", ShortCell(study.clusters.ratio));
+  if (const auto found = published.find(study.name); found != published.end()) {
+    const PublishedClusters& p = found->second;
+    ratio += fmt::format(
+        " (paper {})",
+        ShortCell(ClusterRatio(p.centroid_distance, p.lesion_spread, p.healthy_spread)));
+  }
+  const std::string auc =
+      fmt::format("AUC of the linear probe: {}",
+                  study.probe.auc ? ShortCell(*study.probe.auc) : std::string("none"));
+  return fmt::format("{}.\"\\n\".{}.\"\\n\".{}", Quoted(study.name), Quoted(ratio), Quoted(auc));
+}
+
+std::string MapPanel(const FeatureStudy& study,
+                     const std::string& file,
+                     const PublishedClustersOf& published) {
+  // Vermilion and blue of Okabe and Ito, and two shapes: told apart by every eye and in grey.
+  const auto points = [&](const char* kind, int64_t n, const char* style) {
+    return fmt::format("{} using (strcol(1) eq '{}' ? $2 : NaN):3 skip 1 with points {} title {}",
+                       Quoted(file),
+                       kind,
+                       style,
+                       Quoted(fmt::format("{} ({})", kind, n)));
+  };
+  // One unit is as long in both directions; the map's middle is near the origin.
+  const double reach = 1.06 * study.tsne.points_N2.abs().max().item<double>();
+  return fmt::format(
+      "  set title {0} noenhanced\n  set xrange [{1:.4g}:{2:.4g}]\n  set yrange [{1:.4g}:{2:.4g}]\n"
+      "  plot {3}, \\\n    {4}\n",
+      MapTitle(study, published),
+      -reach,
+      reach,
+      points("healthy", study.clusters.healthy.n, "pt 7 ps 0.5 lc rgb '#400072B2'"),
+      points("lesion", study.clusters.lesion.n, "pt 9 ps 0.6 lc rgb '#40D55E00'"));
+}
+
 }  // namespace
 
 std::map<std::string, std::string> FigureFiles(const Comparison& comparison,
@@ -187,6 +243,38 @@ std::map<std::string, std::string> FigureFiles(const Comparison& comparison,
   for (const MetricComparison& row : comparison.metrics) {
     AddBoxes(row, comparison.method_names, summaries, files);
   }
+  return files;
+}
+
+// Fig. 3: one map per method; axes without ticks, because t-SNE's units mean nothing.
+std::map<std::string, std::string> FeatureFigureFiles(const std::vector<FeatureStudy>& studies,
+                                                      const PublishedClustersOf& published) {
+  const std::size_t columns = std::min<std::size_t>(studies.size(), 3);
+  const std::size_t rows = (studies.size() + columns - 1) / columns;
+  std::map<std::string, std::string> files;
+  std::string script = fmt::format(
+      "set datafile separator ','\nset size square\nunset xtics\nunset ytics\n"
+      "set border lc rgb '#999999'\nset key below horizontal Left reverse noenhanced\n"
+      "do for [format in 'svg pdf'] {{\n"
+      "  if (format eq 'pdf' && strstrt(GPVAL_TERMINALS, 'pdfcairo') == 0) {{ break }}\n"
+      "  if (format eq 'svg') {{\n"
+      "    set terminal svg size {0},{1} dynamic font 'sans,12' background 'white'\n"
+      "  }} else {{\n"
+      "    set terminal pdfcairo size {2:.1f}cm,{3:.1f}cm font 'sans,10'\n  }}\n"
+      "  set output 'features.'.format\n"
+      "  set multiplot layout {4},{5}\n",
+      400 * columns,
+      480 * rows,
+      10.0 * static_cast<double>(columns),
+      12.0 * static_cast<double>(rows),
+      rows,
+      columns);
+  for (std::size_t m = 0; m < studies.size(); ++m) {
+    const std::string file = fmt::format("features_{}.csv", m + 1);
+    files[file] = MapCsv(studies[m]);
+    script += MapPanel(studies[m], file, published);
+  }
+  files["features.gp"] = script + "  unset multiplot\n  unset output\n}\n";
   return files;
 }
 
