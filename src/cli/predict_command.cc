@@ -95,6 +95,7 @@ json CaseRecord(const infer::CaseImage& image,
         {"majority_vote", o.majority_vote},
         {"probability_format", EnumName(options.probability_format)},
         {"precision", EnumName(options.precision)}}},
+      {"absent", options.absent},
       {"outside_body", o.exact ? "as the network says" : "background by definition"},
       {"windows", {{"evaluated", prediction.windows.evaluated}, {"all", prediction.windows.all}}},
       {"seconds", seconds},
@@ -208,8 +209,8 @@ int Predict(PredictOptions& options, bool roi_given, const AppContext& context) 
               options.per_case.prob_class,
               models.card().file,
               models.card().network.out_channels - 1);
-  const std::vector<infer::CaseFiles> cases =
-      infer::FindCases(options.input_dir, ModalitiesOf(options, models.card()), options.case_list);
+  const std::vector<infer::CaseFiles> cases = infer::FindCases(
+      options.input_dir, ModalitiesOf(options, models.card()), options.case_list, options.absent);
   if (context.dry_run) {
     std::cout << fmt::format("{} cases, {} model(s), windows of {} voxels\n",
                              cases.size(),

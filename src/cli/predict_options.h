@@ -22,6 +22,7 @@ struct PredictOptions {
   std::string output_dir;
   std::vector<std::string> weights;
   std::vector<std::string> modalities;
+  std::vector<std::string> absent;
   std::vector<std::string> case_list;
   infer::CaseOptions per_case;
   bool save_probs = true;
@@ -47,6 +48,8 @@ struct PredictOptions {
         .Required();
     v.Field("modalities", modalities)
         .Help("file stem or name of each channel; [] = as the weights say, else T1, b1000");
+    v.Field("absent", absent)
+        .Help("modalities without a file, background everywhere; needs weights trained for it");
     v.Field("case_list", case_list).Help("only these cases; [] or null = all");
     per_case.Describe(v);
     v.Field("save_probs", save_probs).Help("write the probability map beside the labels");

@@ -3,13 +3,14 @@
 
 #include <ATen/ATen.h>
 
+#include "sap/core/error.h"
 #include "sap/core/rng.h"
 
 namespace sap::data {
 namespace {
 
 // One key per transform: a change to one transform leaves the draws of the others alone.
-enum Draw : uint32_t { kFlipX = 0, kFlipY, kFlipZ, kTurn, kScale, kShift };
+enum Draw : uint32_t { kFlipX = 0, kFlipY, kFlipZ, kTurn, kScale, kShift, kDropout };
 
 Tensor Move(Tensor data, const PatchTransform& transform) {
   const int64_t x_dim = data.dim() - 3;
@@ -21,10 +22,27 @@ Tensor Move(Tensor data, const PatchTransform& transform) {
   return at::rot90(data, transform.num_quarter_turns, {x_dim, x_dim + 1}).contiguous();
 }
 
+// Evenly one of the sets of channels that are neither empty nor whole, as bits.
+uint64_t DrawLostChannels(int64_t num_channels, Rng& rng) {
+  const int64_t whole = (int64_t{1} << num_channels) - 1;
+  const int64_t kept = rng.UniformInt(1, whole);
+  return static_cast<uint64_t>(whole & ~kept);
+}
+
 }  // namespace
+
+void CheckAugment(const AugmentOptions& options, int64_t num_channels) {
+  SAP_REQUIRE(ErrorKind::kOption,
+              options.modality_dropout == 0 || (num_channels >= 2 && num_channels <= 62),
+              "augment.modality_dropout: {:g} needs 2 to 62 channels, because a patch keeps at "
+              "least one, and data.modalities names {}; set it to 0 or add a modality",
+              options.modality_dropout,
+              num_channels);
+}
 
 PatchTransform DrawTransform(const AugmentOptions& options,
                              const XyzInt& patch_size_vox,
+                             int64_t num_channels,
                              uint64_t seed,
                              uint64_t epoch,
                              uint64_t sample_id) {
@@ -50,11 +68,18 @@ PatchTransform DrawTransform(const AugmentOptions& options,
   if (Rng shift = rng(kShift); shift.Bernoulli(options.shift_prob)) {
     drawn.shift = static_cast<float>(shift.Uniform(-options.shift_range, options.shift_range));
   }
+  if (Rng dropout = rng(kDropout); dropout.Bernoulli(options.modality_dropout)) {
+    drawn.lost_channels = DrawLostChannels(num_channels, dropout);
+  }
   return drawn;
 }
 
 Tensor TransformImage(const Tensor& image_CXYZ, const PatchTransform& transform) {
-  return Move(image_CXYZ, transform).mul(transform.scale).add(transform.shift);
+  Tensor transformed_CXYZ = Move(image_CXYZ, transform).mul(transform.scale).add(transform.shift);
+  for (int64_t c = 0; c < transformed_CXYZ.size(0); ++c) {
+    if (transform.Loses(c)) transformed_CXYZ[c].zero_();
+  }
+  return transformed_CXYZ;
 }
 
 Tensor TransformLabel(const Tensor& label_XYZ, const PatchTransform& transform) {

@@ -15,6 +15,7 @@ namespace {
 constexpr double kGridTolMm = 1e-3;
 
 CohortLayout DetectLayout(const fs::path& path) {
+  if (path.filename() == kNnsslFile || fs::exists(path / kNnsslFile)) return CohortLayout::kNnssl;
   if (fs::is_regular_file(path)) return CohortLayout::kDatalist;
   if (fs::exists(path / "dataset.json") && fs::exists(path / "imagesTr")) {
     return CohortLayout::kNnunet;
@@ -26,8 +27,9 @@ CohortLayout DetectLayout(const fs::path& path) {
 FoundCases FindCases(const CohortOptions& options) {
   const CohortLayout layout =
       options.layout == CohortLayout::kAuto ? DetectLayout(options.path) : options.layout;
+  const bool may_be_file = layout == CohortLayout::kDatalist || layout == CohortLayout::kNnssl;
   SAP_REQUIRE(ErrorKind::kInput,
-              layout == CohortLayout::kDatalist || fs::is_directory(options.path),
+              may_be_file || fs::is_directory(options.path),
               "data.path: {} is a file, but the layout {} is a folder",
               fs::path(options.path).filename().string(),
               EnumName(layout));
@@ -38,6 +40,8 @@ FoundCases FindCases(const CohortOptions& options) {
       return FindDatalistCases(options);
     case CohortLayout::kIbPatches:
       return FindIbPatches(options);
+    case CohortLayout::kNnssl:
+      return FindNnsslCases(options);
     default:
       return FindCaseFolders(options);
   }

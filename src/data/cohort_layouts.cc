@@ -105,9 +105,9 @@ std::optional<fs::path> FindVolume(const fs::path& folder, const std::string& st
   return std::nullopt;
 }
 
-nlohmann::json ReadJsonFile(const fs::path& path) {
+nlohmann::json ReadJsonFile(const fs::path& path, std::size_t max_bytes) {
   try {
-    return nlohmann::json::parse(ReadFile(path, std::size_t{64} << 20));
+    return nlohmann::json::parse(ReadFile(path, max_bytes));
   } catch (const nlohmann::json::exception& error) {
     Fail(ErrorKind::kInput, "{}: not readable as JSON: {}", path.filename().string(), error.what());
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -27,13 +28,18 @@ FoundCases FindCaseFolders(const CohortOptions& options);
 FoundCases FindNnunetCases(const CohortOptions& options);
 FoundCases FindDatalistCases(const CohortOptions& options);
 FoundCases FindIbPatches(const CohortOptions& options);
+FoundCases FindNnsslCases(const CohortOptions& options);
+
+inline constexpr const char* kNnsslFile = "pretrain_data.json";
 
 // The volume `stem`.nii.gz, .nii, .mha or .nrrd in `folder`, letter case ignored when needed.
 std::optional<std::filesystem::path> FindVolume(const std::filesystem::path& folder,
                                                 const std::string& stem);
 // File name without its volume ending; nothing for other files.
 std::optional<std::string> VolumeStem(const std::filesystem::path& path);
-nlohmann::json ReadJsonFile(const std::filesystem::path& path);  // kInput when malformed
+// kInput when malformed or larger.
+nlohmann::json ReadJsonFile(const std::filesystem::path& path,
+                            std::size_t max_bytes = std::size_t{64} << 20);
 std::string Lower(std::string text);
 
 // cohort.yaml beside the cases: keeps the cases that it lists, sets subject, site and role.

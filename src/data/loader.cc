@@ -37,11 +37,13 @@ struct Loader::State {
 };
 
 void Loader::State::CopyOne(const PatchRequest& request, float* image, uint8_t* label) const {
-  const PatchTransform transform =
-      epoch.augment
-          ? DrawTransform(
-                *epoch.augment, epoch.patch_size_vox, epoch.seed, epoch.epoch, request.sample_id)
-          : PatchTransform{};
+  const PatchTransform transform = epoch.augment ? DrawTransform(*epoch.augment,
+                                                                 epoch.patch_size_vox,
+                                                                 store->NumChannels(),
+                                                                 epoch.seed,
+                                                                 epoch.epoch,
+                                                                 request.sample_id)
+                                                 : PatchTransform{};
   const auto case_idx = static_cast<std::size_t>(request.case_idx);
   try {
     const XyzInt begin_vox = CentredWhereShort(
@@ -107,6 +109,7 @@ void Loader::State::Work(const std::stop_token& stop) {
 Loader::Loader(std::shared_ptr<const VolumeStore> store, Epoch epoch, const LoaderOptions& options)
     : state_(std::make_unique<State>()) {
   SAP_CHECK(epoch.patch_size_vox.Product() > 0 && options.batch_size > 0);
+  if (epoch.augment) CheckAugment(*epoch.augment, store->NumChannels());
   State& s = *state_;
   s.store = std::move(store);
   s.epoch = std::move(epoch);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sap/data/volume_store.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include <ATen/ATen.h>
@@ -18,6 +19,39 @@ bool Overlap(const Box& a, const Box& b) {
     if (a.end_vox[axis] <= b.begin_vox[axis] || b.end_vox[axis] <= a.begin_vox[axis]) return false;
   }
   return true;
+}
+
+// image_CXYZ: the patch's memory, transformed; channels that the transform loses are background.
+void CopyImage(const StoreFile& file,
+               const XyzInt& begin_vox,
+               const XyzInt& size_vox,
+               const PatchTransform& transform,
+               float* image_CXYZ) {
+  const XyzInt& volume = file.info().size_vox;
+  const float shift = transform.shift;
+  const auto copy = [&](const auto* voxels, float scale) {
+    for (int64_t c = 0; c < file.num_channels(); ++c) {
+      float* channel_XYZ = image_CXYZ + c * size_vox.Product();
+      if (transform.Loses(c)) {
+        std::fill_n(channel_XYZ, size_vox.Product(), 0.0F);
+        continue;
+      }
+      CopyTransformed(
+          voxels + c * volume.Product(),
+          volume,
+          begin_vox,
+          size_vox,
+          transform,
+          shift,
+          [scale, shift](auto v) { return static_cast<float>(v) * scale + shift; },
+          channel_XYZ);
+    }
+  };
+  if (file.dtype() == StoreDtype::kUint16) {
+    copy(reinterpret_cast<const uint16_t*>(file.image()), transform.scale / 65535.0F);
+  } else {
+    copy(reinterpret_cast<const float*>(file.image()), transform.scale);
+  }
 }
 
 }  // namespace
@@ -64,27 +98,8 @@ void VolumeStore::CopyPatch(std::size_t case_idx,
                             float* image_CXYZ,
                             uint8_t* label_XYZ) const {
   const StoreFile& file = File(case_idx);
-  const XyzInt& volume = file.info().size_vox;
   SAP_CHECK(transform.num_quarter_turns % 2 == 0 || size_vox.x == size_vox.y);
-  const float shift = transform.shift;
-  const auto copy = [&](const auto* voxels, float scale) {
-    for (int64_t c = 0; image_CXYZ != nullptr && c < file.num_channels(); ++c) {
-      CopyTransformed(
-          voxels + c * volume.Product(),
-          volume,
-          begin_vox,
-          size_vox,
-          transform,
-          shift,
-          [scale, shift](auto v) { return static_cast<float>(v) * scale + shift; },
-          image_CXYZ + c * size_vox.Product());
-    }
-  };
-  if (file.dtype() == StoreDtype::kUint16) {
-    copy(reinterpret_cast<const uint16_t*>(file.image()), transform.scale / 65535.0F);
-  } else {
-    copy(reinterpret_cast<const float*>(file.image()), transform.scale);
-  }
+  if (image_CXYZ != nullptr) CopyImage(file, begin_vox, size_vox, transform, image_CXYZ);
   if (label_XYZ == nullptr) return;
   SAP_REQUIRE(ErrorKind::kInput,
               file.label() != nullptr,
@@ -92,7 +107,7 @@ void VolumeStore::CopyPatch(std::size_t case_idx,
               file.info().id);
   CopyTransformed(
       file.label(),
-      volume,
+      file.info().size_vox,
       begin_vox,
       size_vox,
       transform,

@@ -135,6 +135,12 @@ CaseImage ReadCase(const CaseFiles& files, const ModelGrid& grid, const CaseOpti
     image.resampled = NeedsResampling(Ordered(native, grid).geometry(), grid);
     channels_XYZ.push_back(NormalizePercentiles(volume.data(), 1.0, 99.0, options.clip));
   }
+  // Each of the ascending absent channels goes where the ones before it have left its place.
+  const Tensor background_XYZ = at::zeros_like(channels_XYZ[0]);
+  for (const int64_t c : files.absent_channels) {
+    SAP_CHECK(c <= std::ssize(channels_XYZ), "{}: absent channel {}", files.id, c);
+    channels_XYZ.insert(channels_XYZ.begin() + c, background_XYZ);
+  }
   image.image_CXYZ = at::stack(channels_XYZ);
   if (options.exact) return image;
   image.body_mask_XYZ = files.body ? ReadBody(files, grid, image.native)

@@ -67,7 +67,7 @@ double TensorRate(const sap::data::VolumeStore& store, const EpochPlan& plan) {
     for (const sap::data::PatchRequest& r : plan) {
       const auto i = static_cast<std::size_t>(r.case_idx);
       const sap::XyzInt size{96, 96, 96};
-      const auto t = sap::data::DrawTransform({}, size, 1, 0, r.sample_id);
+      const auto t = sap::data::DrawTransform({}, size, store.NumChannels(), 1, 0, r.sample_id);
       sap::data::TransformImage(store.ImagePatch(i, r.begin_vox, size), t);
       sap::data::TransformLabel(store.LabelPatch(i, r.begin_vox, size), t);
     }

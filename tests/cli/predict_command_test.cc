@@ -159,6 +159,37 @@ TEST(PredictCommand, NamesMissingCasesAndModalities) {
   EXPECT_THAT(channels.err, HasSubstr("2 input channels"));
 }
 
+TEST(PredictCommand, AnAbsentModalityIsBackgroundAndStandsInTheRecord) {
+  const Scene scene;
+  for (const char* id : {"a", "b"}) fs::remove(scene.Image(id, "b1000"));
+  const Outcome outcome = scene.Predict("out", {"absent=[b1000]", "exact=true"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto record = nlohmann::json::parse(ReadFile(scene.root / "out" / "b" / "prediction.json"));
+  EXPECT_EQ(record.at("absent"), nlohmann::json({"b1000"}));
+  // A constant volume normalises to background: the same network input by another way.
+  for (const char* id : {"a", "b"}) {
+    WriteVolume(scene.Image(id, "b1000"), {at::full({70, 64, 40}, 3.0F), kGrid});
+  }
+  ASSERT_EQ(scene.Predict("flat", {"exact=true"}).code, 0);
+  const auto map = [&](const char* out, const char* id) {
+    return ReadVolume(scene.root / out / id / "probability.nii.gz").data();
+  };
+  for (const char* id : {"a", "b"}) EXPECT_TRUE(at::equal(map("out", id), map("flat", id)));
+  EXPECT_EQ(
+      nlohmann::json::parse(ReadFile(scene.root / "flat" / "a" / "prediction.json")).at("absent"),
+      nlohmann::json::array());
+}
+
+TEST(PredictCommand, RefusesAbsentNamesBeforeReadingACase) {
+  const Scene scene;
+  for (const char* absent : {"absent=[ADC]", "absent=[T1, b1000]"}) {
+    const Outcome outcome = scene.Predict("out", {absent});
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.err, HasSubstr("the model's modalities are T1, b1000"));
+  }
+  EXPECT_FALSE(fs::exists(scene.root / "out"));
+}
+
 TEST(PredictCommand, ReadsTheAuthorsInferConfig) {
   const Scene scene;
   nlohmann::json config = {{"model_type", "lesion"},

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sap/data/loader.h"
 
+#include <set>
+
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
@@ -49,6 +51,51 @@ TEST(Loader, GivesTheSameBatchesForAnyNumberOfWorkers) {
       EXPECT_EQ(batches[b].first_sample, static_cast<int64_t>(4 * b));
     }
   }
+}
+
+TEST(Loader, ModalityDropoutTakesWholeChannelsAndChangesNothingElse) {
+  const auto store = TinyStore({.num_cases = 3, .lesions_per_case = 3});
+  Loader whole(store, EpochOf(*store), {.batch_size = 18, .num_workers = 0});
+  const Batch expected = *whole.Next();
+  for (const int workers : {0, 1, 3}) {
+    Loader::Epoch epoch = EpochOf(*store);
+    epoch.augment->modality_dropout = 0.7;
+    Loader loader(store, epoch, {.batch_size = 1, .num_workers = workers});
+    std::set<uint64_t> seen;
+    int64_t b = 0;
+    for (const Batch& batch : AllBatches(loader)) {
+      const PatchTransform t = DrawTransform(*epoch.augment,
+                                             epoch.patch_size_vox,
+                                             2,
+                                             epoch.seed,
+                                             epoch.epoch,
+                                             batch.requests[0].sample_id);
+      for (int64_t c = 0; c < 2; ++c) {
+        const Tensor full_XYZ = expected.image_BCXYZ[b][c];
+        EXPECT_TRUE(
+            at::equal(batch.image_BCXYZ[0][c], t.Loses(c) ? at::zeros_like(full_XYZ) : full_XYZ));
+      }
+      EXPECT_TRUE(at::equal(batch.label_B1XYZ[0], expected.label_B1XYZ[b]));
+      seen.insert(t.lost_channels);
+      ++b;
+    }
+    EXPECT_EQ(b, 18);
+    EXPECT_EQ(seen, (std::set<uint64_t>{0, 1, 2}));
+  }
+}
+
+TEST(Loader, RefusesModalityDropoutOfOneChannel) {
+  const fs::path folder = testing::FreshFolder();
+  testing::MakeTinyCohort(folder / "cohort", {.num_cases = 1});
+  CohortOptions options = OptionsFor(folder / "cohort");
+  options.modalities = {"b1000"};
+  const auto store =
+      OpenOrBuildStore(LoadCohort(options), {.cache_dir = (folder / "store").string()});
+  Loader::Epoch epoch = EpochOf(*store);
+  epoch.augment->modality_dropout = 0.1;
+  const Thrown thrown = ErrorOf([&] { Loader(store, epoch, {}); });
+  EXPECT_EQ(thrown.kind, ErrorKind::kOption);
+  EXPECT_THAT(thrown.text, HasSubstr("modality_dropout"));
 }
 
 TEST(Loader, StartsInTheMiddleAsIfItHadRunThere) {

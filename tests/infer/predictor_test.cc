@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sap/infer/predictor.h"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -68,6 +70,77 @@ TEST(FindCases, ListsEveryFaultOfEveryCase) {
   EXPECT_THAT(message, HasSubstr("c: no such case folder"));
   EXPECT_EQ(FindCases(root, {"T1"}, {}).size(), 2U);
   EXPECT_EQ(FindCases(root, {"T1.nii.gz", "b1000.nii.gz"}, {"a"})[0].id, "a");
+}
+
+TEST(FindCases, AbsentModalitiesNeedNoFileAndAreNotRead) {
+  const fs::path root = FreshFolder();
+  const Geometry grid{.size_vox = {8, 8, 8}};
+  fs::remove(WriteCase(root / "a", grid).images[0]);
+  WriteCase(root / "b", grid);
+  const std::vector<CaseFiles> cases = FindCases(root, {"T1", "b1000"}, {}, {"T1"});
+  ASSERT_EQ(cases.size(), 2U);
+  for (const CaseFiles& files : cases) {
+    ASSERT_EQ(files.images.size(), 1U);
+    EXPECT_EQ(files.images[0].filename(), "b1000.nii.gz");
+    EXPECT_EQ(files.absent_channels, std::vector<int64_t>{0});
+  }
+  EXPECT_THAT(MessageOf([&] {
+                FindCases(root, {"T1", "b1000"}, {}, {"b1000"});
+              }),
+              HasSubstr("a: T1 is missing"));
+}
+
+TEST(FindCases, RefusesAbsentNamesThatLeaveNoImageOrAreNoModality) {
+  const fs::path root = FreshFolder();
+  const auto refusal = [&](const std::vector<std::string>& absent) {
+    try {
+      FindCases(root, {"T1", "b1000"}, {}, absent);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kOption);
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  for (const std::string& message : {refusal({"T1", "b1000"}), refusal({"b1000", "ADC", "T2"})}) {
+    EXPECT_THAT(message, HasSubstr("the model's modalities are T1, b1000"));
+  }
+  EXPECT_THAT(refusal({"T1", "b1000"}), HasSubstr("absent: [T1, b1000] leaves no image"));
+  EXPECT_THAT(refusal({"b1000", "ADC", "T2"}), HasSubstr("has ADC, T2, no modality"));
+}
+
+TEST(ReadCase, AbsentChannelsAreBackgroundAndTheOthersStay) {
+  const fs::path root = FreshFolder();
+  const Geometry grid{.size_vox = {60, 48, 40}, .spacing_mm = {3, 3, 3}};
+  const std::vector<std::string> modalities = {"T1", "T2", "b1000", "ADC"};
+  fs::create_directories(root / "a");
+  for (std::size_t m = 0; m < modalities.size(); ++m) {  // unlike each other, so that a swap shows
+    const Tensor image_XYZ = Bar(grid.size_vox).pow(1.0 + static_cast<double>(m));
+    WriteVolume(root / "a" / (modalities[m] + ".nii.gz"), {image_XYZ, grid});
+  }
+  const Tensor all_CXYZ = ReadCase(FindCases(root, modalities, {})[0], {}, {}).image_CXYZ;
+  const std::vector<std::vector<std::string>> patterns = {
+      {"T1"}, {"ADC"}, {"T1", "T2"}, {"b1000", "T1"}, {"T1", "T2", "b1000"}};
+  for (const auto& absent : patterns) {
+    const CaseImage image = ReadCase(FindCases(root, modalities, {}, absent)[0], {}, {});
+    for (std::size_t m = 0; m < modalities.size(); ++m) {
+      const auto c = static_cast<int64_t>(m);
+      const bool lost = std::find(absent.begin(), absent.end(), modalities[m]) != absent.end();
+      EXPECT_TRUE(at::equal(image.image_CXYZ[c], lost ? all_CXYZ[c] * 0 : all_CXYZ[c]))
+          << modalities[m];
+    }
+  }
+}
+
+TEST(ReadCase, FindsTheBodyInTheChannelsThatAreThere) {
+  const fs::path root = FreshFolder();
+  const Geometry grid{.size_vox = {80, 80, 40}, .spacing_mm = {3, 3, 3}};
+  WriteCase(root / "a", grid);
+  const Tensor both_XYZ = ReadCase(FindCases(root, {"T1", "b1000"}, {})[0], {}, {}).body_mask_XYZ;
+  ASSERT_FALSE(both_XYZ.all().item<bool>());
+  for (const char* absent : {"T1", "b1000"}) {
+    const CaseFiles files = FindCases(root, {"T1", "b1000"}, {}, {absent})[0];
+    EXPECT_TRUE(at::equal(ReadCase(files, {}, {}).body_mask_XYZ, both_XYZ)) << absent;
+  }
 }
 
 TEST(ReadCase, RefusesChannelsOnDifferentGrids) {

@@ -10,7 +10,8 @@
 namespace sap::data {
 
 // The augmentation of the authors' fine-tuning (specs/preprocessing.md §2.2), in this order:
-// flips, quarter turns in the X-Y plane, intensity scale, intensity shift.
+// flips, quarter turns in the X-Y plane, intensity scale, intensity shift. Then, and not theirs,
+// modality dropout, for networks that must do with some of the sequences.
 struct AugmentOptions {
   double flip_prob = 0.5;
   double rot90_prob = 0.2;
@@ -18,6 +19,7 @@ struct AugmentOptions {
   double scale_range = 0.1;
   double shift_prob = 0.1;
   double shift_range = 0.1;
+  double modality_dropout = 0;
 
   template <typename Visitor>
   void Describe(Visitor& v) {
@@ -27,6 +29,9 @@ struct AugmentOptions {
     v.Field("scale_range", scale_range).Help("factor is 1 + U(-range, range)").Range(0, 0.9);
     v.Field("shift_prob", shift_prob).Help("chance of an intensity offset").Range(0, 1);
     v.Field("shift_range", shift_range).Help("offset is U(-range, range)").Range(0, 10);
+    v.Field("modality_dropout", modality_dropout)
+        .Help("chance that a patch loses some of its channels; at least one stays")
+        .Range(0, 1);
   }
 };
 
@@ -36,13 +41,25 @@ struct PatchTransform {
   int num_quarter_turns = 0;  // numpy's rot90(k) in axes (X, Y), after the flips
   float scale = 1.0F;
   float shift = 0.0F;
+  uint64_t lost_channels = 0;  // bit c: channel c is background, 0 whatever scale and shift are
+  bool Loses(int64_t channel) const {
+    return channel < 64 && ((lost_channels >> channel) & uint64_t{1}) != 0;
+  }
   bool operator==(const PatchTransform&) const = default;
 };
 
+// kOption when modality_dropout is on and the cohort has one channel, which no patch can lose (or
+// more than 62, the bits of a draw).
+void CheckAugment(const AugmentOptions& options, int64_t num_channels);
+
 // Draws depend on (seed, epoch, sample_id) alone: the same for any number of workers and ranks.
-// A patch that is not square in X-Y gets only half turns.
+// A patch that is not square in X-Y gets only half turns. When modality dropout fires, the channels
+// that stay are one of the 2^C - 2 sets that are neither empty nor whole, all equally likely: of
+// T1 and b1000 either alone, of three channels each one and each pair. The options must have
+// passed CheckAugment.
 PatchTransform DrawTransform(const AugmentOptions& options,
                              const XyzInt& patch_size_vox,
+                             int64_t num_channels,
                              uint64_t seed,
                              uint64_t epoch,
                              uint64_t sample_id);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,7 +14,7 @@
 
 namespace sap::data {
 
-enum class CohortLayout { kAuto, kCases, kNnunet, kDatalist, kIbPatches };
+enum class CohortLayout { kAuto, kCases, kNnunet, kDatalist, kIbPatches, kNnssl };
 enum class OrientationRule { kLps, kNative };
 
 struct CohortOptions {
@@ -26,13 +27,15 @@ struct CohortOptions {
   std::optional<XyzDouble> spacing_mm;
   bool require_labels = true;
   std::vector<std::string> cases;
+  std::map<std::string, std::string> path_roots;
 
   template <typename Visitor>
   void Describe(Visitor& v) {
-    v.Field("path", path).Help("cohort folder, nnU-Net dataset, datalist JSON or patch folder");
+    v.Field("path", path)
+        .Help("cohort folder, nnU-Net dataset, datalist JSON, patch folder or pretrain_data.json");
     v.Field("layout", layout).Help("how the cohort is laid out; auto looks at what is there");
     v.Field("modalities", modalities)
-        .Help("input channels in order: file stems, or channel names of dataset.json");
+        .Help("input channels in order: file stems, or names in dataset.json, pretrain_data.json");
     v.Field("label", label).Help("file stem of the label map in a case folder");
     v.Group("labels", labels);
     v.Field("orientation", orientation).Help("bring volumes to LPS, or keep them as stored");
@@ -41,6 +44,8 @@ struct CohortOptions {
         .Range(0.1, 20.0);
     v.Field("require_labels", require_labels).Help("a case without a label map is a fault");
     v.Field("cases", cases).Help("use only these case ids; [] = all");
+    v.Field("path_roots", path_roots)
+        .Help("folders that $NAME stands for in pretrain_data.json: {NAME: FOLDER}");
   }
 };
 
@@ -84,7 +89,8 @@ struct sap::EnumNames<sap::data::CohortLayout> {
       {sap::data::CohortLayout::kCases, "cases"},
       {sap::data::CohortLayout::kNnunet, "nnunet"},
       {sap::data::CohortLayout::kDatalist, "datalist"},
-      {sap::data::CohortLayout::kIbPatches, "ib_patches"}};
+      {sap::data::CohortLayout::kIbPatches, "ib_patches"},
+      {sap::data::CohortLayout::kNnssl, "nnssl"}};
 };
 template <>
 struct sap::EnumNames<sap::data::OrientationRule> {

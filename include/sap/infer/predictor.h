@@ -46,8 +46,9 @@ struct CaseOptions {
 
 struct CaseFiles {
   std::string id;
-  std::vector<std::filesystem::path> images;  // one per channel, in the model's order
+  std::vector<std::filesystem::path> images;  // one per channel that is there, in model order
   std::optional<std::filesystem::path> body;  // body.nii.gz
+  std::vector<int64_t> absent_channels;       // of the model, ascending; they have no file
 };
 
 // A case as the network takes it.
@@ -61,13 +62,18 @@ struct CaseImage {
 };
 
 // Folders of input_dir (or those named in case_list) with a file for every modality: a stem
-// ("T1") or a file name. Throws one kInput error that lists every case with what it lacks.
+// ("T1") or a file name. The modalities named in `absent` need none, and one that lies there is not
+// read. Throws one kInput error that lists every case with what it lacks; kOption when `absent`
+// names something else than modalities, or all of them.
 std::vector<CaseFiles> FindCases(const std::filesystem::path& input_dir,
                                  const std::vector<std::string>& modalities,
-                                 const std::vector<std::string>& case_list);
+                                 const std::vector<std::string>& case_list,
+                                 const std::vector<std::string>& absent = {});
 
 // Reads, checks that all channels are on one grid (kGeometry otherwise), reorients, resamples to
-// the model's spacing and normalises each channel by its percentiles 1 and 99.
+// the model's spacing and normalises each channel by its percentiles 1 and 99. Absent channels are
+// background, 0 everywhere, as modality dropout shows them in training; the body mask comes from
+// the others.
 CaseImage ReadCase(const CaseFiles& files, const ModelGrid& grid, const CaseOptions& options);
 
 // Body for skipping windows where a case has no body.nii.gz: voxels above a twentieth of any
