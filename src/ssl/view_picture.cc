@@ -39,7 +39,7 @@ void ViewPicture::AddRow(const Tensor& target_CXYZ,
   std::vector<Tensor> panels;
   for (int64_t c = 0; c < target_CXYZ.size(0); ++c) {
     const Tensor target_YZ = MiddlePlane(target_CXYZ[c]);
-    const double low = target_YZ.min().item<double>();
+    const double low = std::min(0.0, target_YZ.min().item<double>());
     const double high = std::max(Percentiles(target_YZ, {kBrightPct})[0], low + kLeastRange);
     for (const Tensor& plane :
          {target_YZ, MiddlePlane(input_CXYZ[c]), MiddlePlane(reconstruction_CXYZ[c])}) {

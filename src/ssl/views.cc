@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include <ATen/ATen.h>
 
@@ -106,6 +107,19 @@ std::vector<Box> DrawBlocks(const XyzInt& crop_size_vox, const ViewOptions& opti
   return blocks;
 }
 
+// Box-Muller in single precision, both values of each pair: noise is the greatest cost of a view.
+void FillNormal(std::vector<float>& values, Rng& rng) {
+  constexpr float kUnit = 0x1.0p-32F;
+  constexpr float kTurn = 2 * std::numbers::pi_v<float>;
+  for (std::size_t i = 0; i < values.size(); i += 2) {
+    const float in_0_to_1 = (static_cast<float>(rng.Bits()) + 1) * kUnit;  // 0 excluded
+    const float radius = std::sqrt(-2 * std::log(in_0_to_1));
+    const float angle = kTurn * kUnit * static_cast<float>(rng.Bits());
+    values[i] = radius * std::cos(angle);
+    if (i + 1 < values.size()) values[i + 1] = radius * std::sin(angle);
+  }
+}
+
 void PasteNoise(const NoiseBlock& block, int64_t num_channels, const XyzInt& size, float* crop) {
   const auto [low, high] = std::minmax_element(block.raw_CXYZ.begin(), block.raw_CXYZ.end());
   const float offset = *low;
@@ -115,6 +129,20 @@ void PasteNoise(const NoiseBlock& block, int64_t num_channels, const XyzInt& siz
   ForEachRun(block.box, num_channels, size, [&](int64_t offset_in_crop, int64_t length) {
     for (int64_t i = 0; i < length; ++i) crop[offset_in_crop + i] = (*raw++ - offset) * scale;
   });
+}
+
+// mask: [B, X, Y, Z], false where nothing is cut.
+void MarkCuts(const std::vector<CropCuts>& cuts, const XyzInt& size, bool* mask) {
+  for (std::size_t i = 0; i < cuts.size(); ++i, mask += size.Product()) {
+    const auto mark = [&](const Box& box) {
+      ForEachRun(box, /*num_channels=*/1, size, [&](int64_t offset, int64_t length) {
+        std::fill_n(mask + offset, length, true);
+      });
+    };
+    for (const NoiseBlock& block : cuts[i].noise) mark(block.box);
+    if (cuts[i].partner_idx == static_cast<int64_t>(i)) continue;
+    for (const Box& box : cuts[i].swapped) mark(box);
+  }
 }
 
 }  // namespace
@@ -183,17 +211,7 @@ Tensor CutMask(const std::vector<CropCuts>& cuts, const XyzInt& crop_size_vox) {
   const XyzInt& size = crop_size_vox;
   Tensor mask_BXYZ =
       at::zeros({static_cast<int64_t>(cuts.size()), size.x, size.y, size.z}, at::kBool);
-  auto* mask = mask_BXYZ.mutable_data_ptr<bool>();
-  for (std::size_t i = 0; i < cuts.size(); ++i, mask += size.Product()) {
-    const auto mark = [&](const Box& box) {
-      ForEachRun(box, /*num_channels=*/1, size, [&](int64_t offset, int64_t length) {
-        std::fill_n(mask + offset, length, true);
-      });
-    };
-    for (const NoiseBlock& block : cuts[i].noise) mark(block.box);
-    if (cuts[i].partner_idx == static_cast<int64_t>(i)) continue;
-    for (const Box& box : cuts[i].swapped) mark(box);
-  }
+  MarkCuts(cuts, size, mask_BXYZ.mutable_data_ptr<bool>());
   return mask_BXYZ;
 }
 
@@ -209,7 +227,7 @@ std::vector<CropCuts> DrawCuts(const XyzInt& crop_size_vox,
     Rng noise_values = DrawRng(key, i, view_idx, kNoiseValues);
     for (const Box& box : DrawBlocks(crop_size_vox, options, noise_blocks)) {
       std::vector<float> raw(static_cast<std::size_t>(num_channels * box.SizeVox().Product()));
-      for (float& value : raw) value = static_cast<float>(noise_values.Normal());
+      FillNormal(raw, noise_values);
       cuts[i].noise.push_back({box, std::move(raw)});
     }
     // Evenly any crop, itself included, as a distance: so it does not depend on the place.
@@ -232,16 +250,20 @@ Views MakeViews(const Tensor& crops_BCXYZ, const ViewOptions& options, const Vie
             key.sample_ids.size());
   const XyzInt size = CropSize(crops_BCXYZ);
   CheckCropSize(size);
+  const int64_t n = crops_BCXYZ.size(0);
+  const int64_t num_channels = crops_BCXYZ.size(1);
   Views views = TurnAll(crops_BCXYZ.contiguous(), key);
   views.input_BCXYZ = views.target_BCXYZ.clone();
-  const int64_t n = crops_BCXYZ.size(0);
-  std::vector<Tensor> masks;
-  for (const uint32_t view_idx : {0U, 1U}) {
-    const auto cuts = DrawCuts(size, crops_BCXYZ.size(1), options, key, view_idx);
-    CutOut(views.input_BCXYZ.narrow(0, view_idx * n, n), cuts);
-    masks.push_back(CutMask(cuts, size));
-  }
-  views.mask_BXYZ = at::cat(masks);
+  views.mask_BXYZ = at::zeros({2 * n, size.x, size.y, size.z}, at::kBool);
+  const std::vector<Tensor> inputs = views.input_BCXYZ.chunk(2);
+  auto* mask = views.mask_BXYZ.mutable_data_ptr<bool>();
+  ParallelFor(2, /*grain=*/1, [&](int64_t begin, int64_t end) {
+    for (int64_t view_idx = begin; view_idx < end; ++view_idx) {
+      const auto cuts = DrawCuts(size, num_channels, options, key, static_cast<uint32_t>(view_idx));
+      CutOut(inputs[static_cast<std::size_t>(view_idx)], cuts);
+      MarkCuts(cuts, size, mask + view_idx * n * size.Product());
+    }
+  });
   return views;
 }
 
