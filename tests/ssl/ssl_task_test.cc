@@ -93,7 +93,7 @@ TEST(SslTask, AnEpochIsStepsOfUnlabelledCropsAndResumesInside) {
   EXPECT_FALSE(AllBatches(task, 2, 0)[0].image_BCXYZ.equal(whole[0].image_BCXYZ));
 }
 
-TEST(SslTask, LossOfABatchDoesNotDependOnTheBatchesBefore) {
+TEST(SslTask, LossFollowsFromSamplesAndEpochNotFromTheBatchesBefore) {
   const at::NoGradGuard no_grad;
   SslTask task = MakeTask(Store(), TinyOptions());
   const auto batches = AllBatches(task, 0, 0);
@@ -103,6 +103,11 @@ TEST(SslTask, LossOfABatchDoesNotDependOnTheBatchesBefore) {
   EXPECT_TRUE(forward.total.equal(again.total));
   EXPECT_EQ(forward.parts, again.parts);
   EXPECT_NE(forward.parts, task.Loss(batches[0]).parts);
+  data::Batch renamed = batches[1];  // the same voxels as other samples: other views
+  renamed.requests[0].sample_id += 100;
+  EXPECT_NE(forward.parts, task.Loss(renamed).parts);
+  task.Batches(1, 0);
+  EXPECT_NE(forward.parts, task.Loss(batches[1]).parts);
 }
 
 TEST(SslTask, TrainingIsDeterministic) {
