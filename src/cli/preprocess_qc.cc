@@ -3,14 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
 #include <vector>
 
 #include <ATen/ATen.h>
-#include <png.h>
 
-#include "sap/core/error.h"
-#include "sap/core/files.h"
+#include "sap/image/gray_png.h"
 #include "sap/image/intensity.h"
 
 namespace sap::cli {
@@ -52,21 +49,6 @@ void MarkSeams(Tensor& panel, const std::vector<double>& seams_vox, const Geomet
   }
 }
 
-std::string PngBytes(const Tensor& grey) {
-  png_image image{};
-  image.version = PNG_IMAGE_VERSION;
-  image.width = static_cast<png_uint_32>(grey.size(1));
-  image.height = static_cast<png_uint_32>(grey.size(0));
-  image.format = PNG_FORMAT_GRAY;
-  const uint8_t* pixels = grey.const_data_ptr<uint8_t>();
-  png_alloc_size_t size = 0;
-  SAP_CHECK(png_image_write_to_memory(&image, nullptr, &size, 0, pixels, 0, nullptr) != 0);
-  std::string bytes(size, '\0');
-  SAP_CHECK(png_image_write_to_memory(&image, bytes.data(), &size, 0, pixels, 0, nullptr) != 0);
-  bytes.resize(size);
-  return bytes;
-}
-
 }  // namespace
 
 void WriteQcPng(const fs::path& path, const preprocess::CaseVolumes& volumes) {
@@ -85,7 +67,7 @@ void WriteQcPng(const fs::path& path, const preprocess::CaseVolumes& volumes) {
   for (const Tensor& panel : panels) {
     padded.push_back(at::constant_pad_nd(panel, {0, kGap, 0, rows - panel.size(0)}, 64));
   }
-  WriteFileAtomically(path, PngBytes(at::cat(padded, 1).contiguous()));
+  WriteGrayPng(path, at::cat(padded, 1));
 }
 
 }  // namespace sap::cli

@@ -25,6 +25,33 @@ void AppendState(const torch::nn::Module& module, const std::string& prefix, Ent
 
 }  // namespace
 
+void CheckNetworkInput(const Tensor& image_BCXYZ, int64_t in_channels) {
+  SAP_REQUIRE(ErrorKind::kInput,
+              image_BCXYZ.dim() == 5 && image_BCXYZ.size(1) == in_channels,
+              "network input is {}; it must be [batch, {}, x, y, z]: in_channels is the number "
+              "of image channels",
+              ShapeString(image_BCXYZ),
+              in_channels);
+  int64_t bottleneck_voxels = 1;
+  for (int64_t axis = 2; axis < 5; ++axis) {
+    const int64_t size = image_BCXYZ.size(axis);
+    SAP_REQUIRE(ErrorKind::kInput,
+                size > 0 && size % kSizeMultiple == 0,
+                "network input {} has {} voxels on axis {}; sizes must be multiples of {}: pad "
+                "the image or set roi_size to such a size",
+                ShapeString(image_BCXYZ),
+                size,
+                "xyz"[axis - 2],
+                kSizeMultiple);
+    bottleneck_voxels *= size / kSizeMultiple;
+  }
+  SAP_REQUIRE(ErrorKind::kInput,
+              bottleneck_voxels > 1,
+              "network input {} leaves one voxel at the deepest level, which an instance norm "
+              "turns into zero; make one axis 64 voxels or longer",
+              ShapeString(image_BCXYZ));
+}
+
 // The order of construction is MONAI's: it fixes both the names' order and the draws (§1.11).
 SwinUnetrImpl::SwinUnetrImpl(const SwinUnetrOptions& options) : options_(options) {
   SAP_REQUIRE(ErrorKind::kOption,
@@ -55,7 +82,7 @@ SwinUnetrImpl::SwinUnetrImpl(const SwinUnetrOptions& options) : options_(options
 }
 
 Tensor SwinUnetrImpl::forward(const Tensor& image_BCXYZ) {
-  CheckImage(image_BCXYZ);
+  CheckNetworkInput(image_BCXYZ, options_.in_channels);
   const Tensor image = image_BCXYZ.contiguous(at::MemoryFormat::ChannelsLast3d);
   const Hidden h = swin_vit_->forward(image);
   Tensor x = encoder10_->forward(h[4]);
@@ -68,35 +95,8 @@ Tensor SwinUnetrImpl::forward(const Tensor& image_BCXYZ) {
 }
 
 Hidden SwinUnetrImpl::EncodeHidden(const Tensor& image_BCXYZ) {
-  CheckImage(image_BCXYZ);
+  CheckNetworkInput(image_BCXYZ, options_.in_channels);
   return swin_vit_->forward(image_BCXYZ.contiguous(at::MemoryFormat::ChannelsLast3d));
-}
-
-void SwinUnetrImpl::CheckImage(const Tensor& image_BCXYZ) const {
-  SAP_REQUIRE(ErrorKind::kInput,
-              image_BCXYZ.dim() == 5 && image_BCXYZ.size(1) == options_.in_channels,
-              "network input is {}; it must be [batch, {}, x, y, z]: in_channels is the number "
-              "of image channels",
-              ShapeString(image_BCXYZ),
-              options_.in_channels);
-  int64_t bottleneck_voxels = 1;
-  for (int64_t axis = 2; axis < 5; ++axis) {
-    const int64_t size = image_BCXYZ.size(axis);
-    SAP_REQUIRE(ErrorKind::kInput,
-                size > 0 && size % kSizeMultiple == 0,
-                "network input {} has {} voxels on axis {}; sizes must be multiples of {}: pad "
-                "the image or set roi_size to such a size",
-                ShapeString(image_BCXYZ),
-                size,
-                "xyz"[axis - 2],
-                kSizeMultiple);
-    bottleneck_voxels *= size / kSizeMultiple;
-  }
-  SAP_REQUIRE(ErrorKind::kInput,
-              bottleneck_voxels > 1,
-              "network input {} leaves one voxel at the deepest level, which an instance norm "
-              "turns into zero; make one axis 64 voxels or longer",
-              ShapeString(image_BCXYZ));
 }
 
 std::vector<std::pair<std::string, Tensor>> StateDict(const torch::nn::Module& module) {

@@ -20,6 +20,10 @@ namespace sap::nn {
 inline constexpr int64_t kSizeMultiple = 32;     // voxels: five halvings
 inline constexpr std::size_t kNumEntries = 159;  // of a state dict without use_v2
 
+// What the encoder can take: [B, in_channels, X, Y, Z] whose sizes are multiples of 32 and leave
+// more than one voxel at the deepest level. Throws Error(kInput) for anything else.
+void CheckNetworkInput(const Tensor& image_BCXYZ, int64_t in_channels);
+
 class SwinUnetrImpl : public torch::nn::Module {
  public:
   // Throws Error(kOption) for sizes that no network can have. Draws from LibTorch's default
@@ -27,8 +31,8 @@ class SwinUnetrImpl : public torch::nn::Module {
   explicit SwinUnetrImpl(const SwinUnetrOptions& options);
 
   // image [B, in_channels, X, Y, Z], floating, on the parameters' device -> logits [B, K, X, Y, Z].
-  // Throws Error(kInput) where a size is not a multiple of 32 or the image is 32^3: its deepest
-  // grid is one voxel, whose instance norm is zero whatever the input.
+  // Throws what CheckNetworkInput throws: at 32^3 the deepest grid is one voxel, whose instance
+  // norm is zero whatever the input.
   Tensor forward(const Tensor& image_BCXYZ);
 
   // The encoder's outputs h_0 .. h_4 for such an image.
@@ -37,8 +41,6 @@ class SwinUnetrImpl : public torch::nn::Module {
   const SwinUnetrOptions& options() const { return options_; }
 
  private:
-  void CheckImage(const Tensor& image_BCXYZ) const;
-
   SwinUnetrOptions options_;
   SwinEncoder swin_vit_ = nullptr;
   UnetrBasicBlock encoder1_ = nullptr;
