@@ -19,7 +19,7 @@ def main():
     skeleton = last_validation(root / "skeleton" / "fold_0" / "metrics.jsonl")
     methods = json.loads((root / "cv" / "summary.json").read_text())["methods"]
     result = {"seconds": seconds, "skeleton_merged_dice": skeleton["dice_merged"]}
-    for init in ("random", "sap"):
+    for init in ("random", "ssl", "sap"):
         figures = next(value for name, value in methods.items() if name.startswith(init + "_"))
         result.update({f"{init}_{key}": figures[key] for key in KEYS})
     (root / "quickstart.json").write_text(json.dumps(result, indent=2) + "\n")

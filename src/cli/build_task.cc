@@ -12,6 +12,7 @@
 #include "sap/core/provenance.h"
 #include "sap/nn/param_groups.h"
 #include "sap/nn/weights_io.h"
+#include "sap/ssl/ssl_task.h"
 #include "sap/transfer/init_strategy.h"
 
 namespace sap::cli {
@@ -87,15 +88,16 @@ void RefuseLeak(const TrainConfig& config,
     const std::string& subject = run.cohort.cases[i].subject;
     if (std::ranges::count(weights.seen_subjects, subject) > 0) leaked.insert(subject);
   }
-  SAP_REQUIRE(ErrorKind::kInput,
-              leaked.empty(),
-              "init.path: {} was pretrained on {} subjects of fold {}, which this run is tested on: "
-              "{}; pretrain without them, or, if they are other people by the same names, set "
-              "init.allow_seen_subjects=true",
-              weights.source,
-              leaked.size(),
-              *config.fold,
-              fmt::join(leaked, ", "));
+  SAP_REQUIRE(
+      ErrorKind::kInput,
+      leaked.empty(),
+      "init.path: {} was pretrained on {} subjects of fold {}, which this run is tested on: "
+      "{}; pretrain without them, or, if they are other people by the same names, set "
+      "init.allow_seen_subjects=true",
+      weights.source,
+      leaked.size(),
+      *config.fold,
+      fmt::join(leaked, ", "));
 }
 
 void SeedWeights(uint64_t seed) {
@@ -123,11 +125,27 @@ BuiltTask BuildSegmentation(const TrainConfig& config,
   return built;
 }
 
+BuiltTask BuildSsl(const TrainConfig& config, const PreparedRun& run, const c10::Device& device) {
+  ssl::SslNetOptions options{.reconstruction = config.ssl.reconstruction, .encoder = config.model};
+  options.encoder.in_channels = run.store->NumChannels();
+  ssl::SslNet model(options);
+  ssl::SslOptions task = config.ssl.task;
+  task.picture_dir = (RunFilesOf(config).root / "views").string();
+  BuiltTask built;
+  built.weights = transfer::ApplyInit(*model, config.init);
+  built.groups = RateGroups(config, *model);
+  built.metadata = Metadata(config, options.encoder, run, built.weights);
+  built.metadata.erase(nn::weights_key::kOutChannels);  // there is no segmentation head
+  built.task = std::make_unique<ssl::SslTask>(model, run.store, run.cases, task, device);
+  return built;
+}
+
 }  // namespace
 
 BuiltTask BuildTask(const TrainConfig& config, const PreparedRun& run, const c10::Device& device) {
   SeedWeights(config.segmentation.seed);
-  return BuildSegmentation(config, run, device);
+  return config.task == TaskKind::kSsl ? BuildSsl(config, run, device)
+                                       : BuildSegmentation(config, run, device);
 }
 
 }  // namespace sap::cli

@@ -37,8 +37,7 @@ FeatureCases OpenCases(const PredictOptions& options, const ModelCard& card) {
                              .cases = options.case_list};
   const auto orientation = EnumFromName<data::OrientationRule>(card.grid.orientation);
   if (orientation) cohort.orientation = *orientation;
-  const data::StoreOptions store{
-      .cache_dir = (fs::path(options.output_dir) / "cache").string()};
+  const data::StoreOptions store{.cache_dir = (fs::path(options.output_dir) / "cache").string()};
   FeatureCases cases;
   cases.lesions = data::OpenOrBuildStore(data::LoadCohort(cohort), store);
   cohort.label = options.bone_label;
@@ -115,8 +114,9 @@ json PredictFeatures(const PredictOptions& options) {
                       {"seed", options.seed},
                       {"store_hash", cases.lesions->Hash()},
                       {"provenance", Provenance()}};
-  nn::WriteSafetensors(folder / "features.safetensors",
-                       {.entries = {{"features", features_NE}}, .metadata = {{"sap.about", about.dump()}}});
+  nn::WriteSafetensors(
+      folder / "features.safetensors",
+      {.entries = {{"features", features_NE}}, .metadata = {{"sap.about", about.dump()}}});
   WriteFileAtomically(folder / "features.csv", PatchTable(*cases.lesions, plan, card.file));
   return {{"patches", plan.size()},
           {"lesion_patches", plan.size() / 2},

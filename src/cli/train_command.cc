@@ -38,11 +38,12 @@ int TrainMain(int argc, char** argv) {
   const AppInfo info = {
       .name = "sap-train",
       .summary =
-          "trains one Swin UNETR: the skeleton's regions, or lesions from random, SSL or "
-          "SAP weights",
+          "trains one network: the skeleton's regions, lesions from random, SSL or SAP weights, "
+          "or the encoder alone without labels (ssl)",
       .example =
           "sap-train --config configs/lesion_sap.yaml --set fold=1\n"
-          "sap-train --set task=skeleton --set data.path=cohort --set name=skeleton"};
+          "sap-train --set task=skeleton --set data.path=cohort --set name=skeleton\n"
+          "sap-train --config configs/ssl.yaml --set data.path=healthy"};
   return RunApp(
       argc,
       argv,

@@ -4,15 +4,33 @@
 #include "sap/core/error.h"
 
 namespace sap::cli {
+namespace {
 
-void ApplyTaskDefaults(const ConfigNode& config, TrainConfig& options) {
-  const ConfigNode* task = config.Find("task");
-  if (task == nullptr || task->scalar != EnumName(TaskKind::kSkeleton)) return;
+void SkeletonDefaults(TrainConfig& options) {
   options.data.label = "skeleton";
   options.data.labels.scheme = data::LabelScheme::kSkeleton;
   options.split.tuning_fold.reset();
   options.segmentation.sampling = train::Sampling::kRegions;
   options.segmentation.validation = train::ValidationMode::kVolumes;
+}
+
+void SslDefaults(TrainConfig& options) {
+  options.data.require_labels = false;
+  options.split.tuning_fold.reset();
+  options.lr = 4e-4;
+  options.trainer.max_steps = 100000;
+  options.trainer.optimizer.kind = train::OptimizerKind::kAdamW;
+  options.trainer.optimizer.weight_decay = 0.1;
+  options.trainer.schedule.warmup_steps = 500;
+}
+
+}  // namespace
+
+void ApplyTaskDefaults(const ConfigNode& config, TrainConfig& options) {
+  const ConfigNode* task = config.Find("task");
+  if (task == nullptr) return;
+  if (task->scalar == EnumName(TaskKind::kSkeleton)) SkeletonDefaults(options);
+  if (task->scalar == EnumName(TaskKind::kSsl)) SslDefaults(options);
 }
 
 void FinishTrainConfig(TrainConfig& options) {
@@ -33,6 +51,15 @@ void FinishTrainConfig(TrainConfig& options) {
   SAP_REQUIRE(ErrorKind::kOption,
               options.init.mode == transfer::InitMode::kRandom || !options.init.path.empty(),
               "init.path: missing; init.mode: {} needs the pretrained weights",
+              EnumName(options.init.mode));
+  ssl::SslOptions& pretraining = options.ssl.task;
+  pretraining.patch_size_vox = options.roi_size;
+  pretraining.loader = options.segmentation.loader;
+  pretraining.precision = options.segmentation.precision;
+  pretraining.seed = options.segmentation.seed;
+  SAP_REQUIRE(ErrorKind::kOption,
+              options.task != TaskKind::kSsl || options.init.mode == transfer::InitMode::kRandom,
+              "init.mode: {} does not go with task: ssl, which starts from random weights",
               EnumName(options.init.mode));
   if (options.store.cache_dir.empty()) options.store.cache_dir = options.output_dir + "/cache";
 }

@@ -10,6 +10,7 @@
 #include "sap/data/splits.h"
 #include "sap/data/volume_store.h"
 #include "sap/nn/swin_options.h"
+#include "sap/ssl/ssl_task.h"
 #include "sap/train/run_dir.h"
 #include "sap/train/segmentation_task.h"
 #include "sap/train/trainer.h"
@@ -17,8 +18,25 @@
 
 namespace sap::cli {
 
-enum class TaskKind { kSkeleton, kLesion };
+enum class TaskKind { kSkeleton, kLesion, kSsl };
 enum class DeviceKind { kAuto, kCpu, kCuda };
+
+// What task: ssl alone reads.
+struct SslRunOptions {
+  nn::Reconstruction reconstruction = nn::Reconstruction::kVae;
+  bool patients = false;
+  ssl::SslOptions task;
+
+  template <typename Visitor>
+  void Describe(Visitor& v) {
+    v.Field("reconstruction", reconstruction).Help("head that rebuilds the view's clean image");
+    v.Field("patients", patients)
+        .Help(
+            "also learn from scans with lesions, or whose role in cohort.yaml is not healthy; such "
+            "subjects can then be tested on no more");
+    task.Describe(v);
+  }
+};
 
 // One training run: everything that `sap-train --config it.yaml` can say.
 struct TrainConfig {
@@ -44,11 +62,15 @@ struct TrainConfig {
   nn::SwinUnetrOptions model;
   transfer::InitOptions init;
   train::SegmentationOptions segmentation;
+  SslRunOptions ssl;
   train::TrainerOptions trainer;
 
   template <typename Visitor>
   void Describe(Visitor& v) {
-    v.Field("task", task).Help("skeleton: the nine bone regions; lesion: metastases");
+    v.Field("task", task)
+        .Help(
+            "skeleton: the nine bone regions; lesion: metastases; ssl: the encoder from unlabelled "
+            "scans");
     v.Field("name", name).Help("the run's folder under output_dir");
     v.Alias("run_name", "name");
     v.Field("output_dir", output_dir).Help("folder of all runs");
@@ -117,11 +139,14 @@ struct TrainConfig {
     v.Alias("smooth_nr", "loss.smooth_nr");
     v.Alias("smooth_dr", "loss.smooth_dr");
     v.Group("init", init);
+    v.Group("ssl", ssl);
   }
 };
 
-// What a task usually means, applied before the config is read: the skeleton task reads
-// skeleton.nii.gz with the nine regions, samples regions, validates volumes, has no tuning fold.
+// What a task usually means, applied before the config is read. skeleton: reads skeleton.nii.gz
+// with the nine regions, samples regions, validates volumes, has no tuning fold. ssl: needs no
+// labels, has no tuning fold, and trains as the reference does (swin_unetr §4.4): AdamW at 4e-4,
+// decay 0.1, 100,000 steps, warm-up over 500.
 void ApplyTaskDefaults(const ConfigNode& config, TrainConfig& options);
 
 // Copies what two options share (roi_size) and checks what spans several.
@@ -135,7 +160,9 @@ std::string RunIdentity(TrainConfig options);
 template <>
 struct sap::EnumNames<sap::cli::TaskKind> {
   static constexpr std::pair<sap::cli::TaskKind, std::string_view> kNames[] = {
-      {sap::cli::TaskKind::kSkeleton, "skeleton"}, {sap::cli::TaskKind::kLesion, "lesion"}};
+      {sap::cli::TaskKind::kSkeleton, "skeleton"},
+      {sap::cli::TaskKind::kLesion, "lesion"},
+      {sap::cli::TaskKind::kSsl, "ssl"}};
 };
 template <>
 struct sap::EnumNames<sap::cli::DeviceKind> {

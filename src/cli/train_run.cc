@@ -95,6 +95,30 @@ train::CaseSets ChooseCases(const TrainConfig& config, const PreparedRun& run) {
   return sets;
 }
 
+// Scans of patients are for testing: what learns from them without labels has seen them all the
+// same. What is known to be a patient: a labelled lesion, or a role other than healthy.
+void LeaveOutPatients(const PreparedRun& run, train::CaseSets& sets) {
+  int64_t num_left_out = 0;
+  const auto is_patient = [&](std::size_t i) {
+    const std::string& role = run.cohort.cases[i].role;
+    const bool patient =
+        !run.store->CaseAt(i).lesions.empty() || (!role.empty() && role != "healthy");
+    num_left_out += patient;
+    return patient;
+  };
+  std::erase_if(sets.train, is_patient);
+  std::erase_if(sets.validation, is_patient);
+  if (num_left_out > 0) {
+    log::Info("{} scans of patients are left out (ssl.patients: false)", num_left_out);
+  }
+  SAP_REQUIRE(
+      ErrorKind::kInput,
+      !sets.train.empty(),
+      "no scan is left to learn from: all {} are of patients; give a healthy cohort, or set "
+      "ssl.patients: true and test on other subjects",
+      num_left_out);
+}
+
 json Manifest(const PreparedRun& run, const std::string& run_hash) {
   const auto ids = [&](const std::vector<std::size_t>& idxs) {
     std::vector<std::string> names;
@@ -136,6 +160,7 @@ PreparedRun PrepareRun(const TrainConfig& config) {
     for (const std::string& warning : run.split->warnings) log::Warning("split: {}", warning);
   }
   run.cases = ChooseCases(config, run);
+  if (config.task == TaskKind::kSsl && !config.ssl.patients) LeaveOutPatients(run, run.cases);
   return run;
 }
 

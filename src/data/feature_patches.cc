@@ -16,8 +16,8 @@ constexpr int kMaxTries = 64;
 void RequireSameCases(const VolumeStore& lesions, const VolumeStore& bones) {
   bool same = lesions.NumCases() == bones.NumCases();
   for (std::size_t i = 0; same && i < lesions.NumCases(); ++i) {
-    same =
-        lesions.CaseAt(i).id == bones.CaseAt(i).id && lesions.CaseAt(i).size_vox == bones.CaseAt(i).size_vox;
+    same = lesions.CaseAt(i).id == bones.CaseAt(i).id &&
+           lesions.CaseAt(i).size_vox == bones.CaseAt(i).size_vox;
   }
   SAP_REQUIRE(ErrorKind::kInput,
               same,
@@ -54,8 +54,8 @@ EpochPlan PlanFeaturePatches(const VolumeStore& lesions,
   RequireSameCases(lesions, bones);
   std::vector<std::size_t> all(lesions.NumCases());
   std::iota(all.begin(), all.end(), std::size_t{0});
-  EpochPlan plan = PlanValidation(
-      lesions, all, {.patch_size_vox = patch_size_vox, .negatives_per_positive = 0});
+  EpochPlan plan =
+      PlanValidation(lesions, all, {.patch_size_vox = patch_size_vox, .negatives_per_positive = 0});
   const std::size_t num_lesions = plan.size();
   SAP_REQUIRE(ErrorKind::kInput, num_lesions > 0, "no case has a lesion; features need some");
   std::size_t failed_in_a_row = 0;

@@ -52,8 +52,7 @@ TEST(PredictFeatures, WritesOneVectorAPatchWithItsCaseAndLesion) {
   const Scene scene;
   const ProgramResult result = scene.Predict("whole.safetensors", "out");
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  const nn::NamedTensors read =
-      nn::ReadSafetensors(scene.root / "out" / "features.safetensors");
+  const nn::NamedTensors read = nn::ReadSafetensors(scene.root / "out" / "features.safetensors");
   const Tensor features_NE = *read.Find("features");
   EXPECT_EQ(features_NE.sizes(), (std::vector<int64_t>{12, 192}));
   const auto rows = ParseCsv(ReadFile(scene.root / "out" / "features.csv"));

@@ -40,12 +40,15 @@ TEST(PlanFeaturePatches, EachLesionOnceAndAsManyHealthyPatchesOfBone) {
   for (std::size_t k = 0; k < plan.size(); ++k) {
     const PatchRequest& request = plan[k];
     const auto case_idx = static_cast<std::size_t>(request.case_idx);
-    const Box box = {request.begin_vox,
-                     {request.begin_vox.x + 16, request.begin_vox.y + 16, request.begin_vox.z + 16}};
+    const Box box = {
+        request.begin_vox,
+        {request.begin_vox.x + 16, request.begin_vox.y + 16, request.begin_vox.z + 16}};
     EXPECT_EQ(request.sample_id, k);
     EXPECT_EQ(request.lesion_idx >= 0, k < 6);
     EXPECT_EQ(stores.lesions->CountLabel(case_idx, box) > 0, k < 6) << k;
-    if (k >= 6) EXPECT_GT(stores.bones->CountLabel(case_idx, box), 0) << k;
+    if (k >= 6) {
+      EXPECT_GT(stores.bones->CountLabel(case_idx, box), 0) << k;
+    }
   }
 }
 
@@ -65,8 +68,9 @@ TEST(PlanFeaturePatches, SaysWhenThereIsNoLesionOrNoHealthyBone) {
   EXPECT_EQ(none.kind, ErrorKind::kInput);
   EXPECT_THAT(none.text, HasSubstr("no case has a lesion"));
   const Stores small = MakeStores({.num_cases = 1, .size_vox = {40, 40, 40}});
-  const Thrown full = ErrorOf(
-      [&] { PlanFeaturePatches(*small.lesions, *small.bones, {40, 40, 40}, 1); });
+  const Thrown full = ErrorOf([&] {
+    PlanFeaturePatches(*small.lesions, *small.bones, {40, 40, 40}, 1);
+  });
   EXPECT_EQ(full.kind, ErrorKind::kInput);
   EXPECT_THAT(full.text, HasSubstr("make roi_size smaller"));
 }

@@ -33,7 +33,8 @@ TEST(BottleneckNet, PoolsTheDeepestHiddenStateOfTheEncoder) {
   EXPECT_TRUE(testing::TensorNear(net->forward(image_BCXYZ, Pooling::kMean),
                                   (first_BE + second_BE) / 2,
                                   testing::Tolerance(at::kFloat)));
-  EXPECT_TRUE(at::equal(net->forward(image_BCXYZ, Pooling::kMax), at::maximum(first_BE, second_BE)));
+  EXPECT_TRUE(
+      at::equal(net->forward(image_BCXYZ, Pooling::kMax), at::maximum(first_BE, second_BE)));
   EXPECT_TRUE(at::equal(net->forward(image_BCXYZ, Pooling::kFirst), first_BE));
 }
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <malloc.h>
-
 #include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "sap/nn/losses.h"
 #include "sap/nn/swin_unetr.h"
