@@ -181,6 +181,7 @@ TEST(SslTask, RotationAccuracyCountsTheViewsOfEachTurn) {
     parameters["rotation_head.bias"].zero_()[k].fill_(5.0);
     const double accuracy = task.Validate()->numbers.at("rotation_acc");
     EXPECT_EQ(accuracy * 16, std::round(accuracy * 16)) << k;  // of 16 views
+    EXPECT_LT(accuracy, 1.0) << k;
     sum += accuracy;
   }
   EXPECT_DOUBLE_EQ(sum, 1.0);

@@ -288,8 +288,8 @@ TEST(MakeViews, RefusesCropsThatCannotBeCutOrTurned) {
     }
     return "";
   };
-  EXPECT_THAT(text_of({1, 1, 16, 32, 32}),
-              AllOf(HasSubstr("roi_size 16x32x32"), HasSubstr("axis X"), HasSubstr("20 voxels")));
+  EXPECT_THAT(text_of({1, 1, 19, 32, 32}),
+              AllOf(HasSubstr("roi_size 19x32x32"), HasSubstr("axis X"), HasSubstr("20 voxels")));
   EXPECT_THAT(text_of({1, 1, 32, 32, 64}),
               AllOf(HasSubstr("roi_size 32x32x64"), HasSubstr("both must be equal")));
   EXPECT_EQ(text_of({1, 1, 21, 20, 20}), "");
