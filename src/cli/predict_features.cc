@@ -13,7 +13,7 @@
 #include "sap/core/tables.h"
 #include "sap/data/feature_patches.h"
 #include "sap/data/loader.h"
-#include "sap/infer/bottleneck.h"
+#include "sap/nn/bottleneck.h"
 #include "sap/nn/weights_io.h"
 #include "sap/transfer/init_strategy.h"
 
@@ -51,7 +51,7 @@ Tensor Vectors(const std::shared_ptr<const data::VolumeStore>& store,
                const PredictOptions& options,
                const ModelCard& card) {
   const c10::Device device = DeviceFromName(options.device);
-  infer::BottleneckNet net(card.network);
+  nn::BottleneckNet net(card.network);
   const transfer::LoadReport report = transfer::ApplyInit(
       *net, {.mode = transfer::InitMode::kSsl, .path = options.weights[0], .min_loaded_frac = 1});
   log::Info("{}", report.Summary());

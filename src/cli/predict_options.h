@@ -9,8 +9,8 @@
 #include "sap/core/config_node.h"
 #include "sap/core/enum_names.h"
 #include "sap/core/options.h"
-#include "sap/infer/bottleneck.h"
 #include "sap/infer/predictor.h"
+#include "sap/nn/bottleneck.h"
 #include "sap/train/amp.h"
 
 namespace sap::cli {
@@ -32,7 +32,7 @@ struct PredictOptions {
   std::optional<int64_t> out_channels;
   std::optional<int64_t> feature_size;
   bool features = false;
-  infer::Pooling pooling = infer::Pooling::kMean;
+  nn::Pooling pooling = nn::Pooling::kMean;
   std::string lesion_label = "GT";
   std::string bone_label = "skeleton";
   uint64_t seed = 42;

@@ -78,7 +78,9 @@ void CheckGrids(const CaseRecord& record, std::vector<std::string>& faults) {
   }
 }
 
-void CheckRecord(const CaseRecord& record, bool require_labels, std::vector<std::string>& faults) {
+void CheckRecord(const CaseRecord& record,
+                 const CohortOptions& options,
+                 std::vector<std::string>& faults) {
   const bool printable = std::all_of(record.id.begin(), record.id.end(), [](unsigned char c) {
     return c > 31 && c != '/' && c != '\\';
   });
@@ -86,10 +88,11 @@ void CheckRecord(const CaseRecord& record, bool require_labels, std::vector<std:
     faults.push_back(fmt::format(
         "case id \"{}\": ids are file names; use letters, digits, '-' and '_'", record.id));
   }
-  if (require_labels && !record.label) {
+  if (options.require_labels && !record.label) {
     faults.push_back(fmt::format(
-        "{}: no label map; add it, set data.label to its file stem, or leave the case out",
-        record.id));
+        "{}: no label map {}; add it, set data.label to its file stem, or leave the case out",
+        record.id,
+        options.label));
   }
   CheckGrids(record, faults);
 }
@@ -145,7 +148,7 @@ Cohort LoadCohort(const CohortOptions& options) {
   if (fs::exists(table)) ApplyCohortTable(table, found);
   KeepWanted(options.cases, found);
   for (FoundCase& one : found.cases) {
-    CheckRecord(one.record, options.require_labels, one.faults);
+    CheckRecord(one.record, options, one.faults);
     found.faults.insert(found.faults.end(), one.faults.begin(), one.faults.end());
     cohort.cases.push_back(std::move(one.record));
   }

@@ -32,7 +32,7 @@ set ylabel 'loss'
 plot 'progress.tsv' using ($1 + 1):2 with linespoints lw 2 pt 7 ps 0.5 lc rgb '#0072b2' \
      title 'mean training loss of each epoch'
 set ylabel 'validation score'
-set yrange [0:1]
+set yrange [*<0:0<*]
 plot 'progress.tsv' using ($1 + 1):3 with linespoints lw 2 pt 7 ps 0.8 lc rgb '#d55e00' \
      title 'validation score'
 set yrange [0:*]

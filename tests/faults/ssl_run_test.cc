@@ -27,7 +27,8 @@ class SslRun : public ::testing::Test {
   void SetUp() override {
     root_ = testing::FreshFolder();
     testing::MakeTinyCohort(root_ / "patients", {.num_cases = 3, .size_vox = {64, 48, 64}});
-    testing::MakeTinyCohort(root_ / "healthy", {.num_cases = 3, .size_vox = {64, 48, 64}, .seed = 8});
+    testing::MakeTinyCohort(root_ / "healthy",
+                            {.num_cases = 3, .size_vox = {64, 48, 64}, .seed = 8});
     for (const auto& folder : fs::directory_iterator(root_ / "healthy")) {
       if (folder.is_directory()) fs::remove(folder.path() / "GT.nii.gz");
     }
@@ -126,9 +127,10 @@ TEST_F(SslRun, LeavesPatientsOutUnlessToldOtherwise) {
   const std::vector<std::string> task = {"--task", "ssl", "--dry-run"};
   const ProgramResult refused = RunProgram(Command("patients", "leak", task));
   EXPECT_EQ(refused.exit_code, 3);
-  EXPECT_THAT(refused.err, AllOf(HasSubstr("all 3 are of patients"), HasSubstr("ssl.patients: true")));
-  const ProgramResult told =
-      RunProgram(Command("patients", "leak", {"--task", "ssl", "--dry-run", "--ssl.patients", "true"}));
+  EXPECT_THAT(refused.err,
+              AllOf(HasSubstr("all 3 are of patients"), HasSubstr("ssl.patients: true")));
+  const ProgramResult told = RunProgram(
+      Command("patients", "leak", {"--task", "ssl", "--dry-run", "--ssl.patients", "true"}));
   EXPECT_EQ(told.exit_code, 0) << told.err;
 }
 
@@ -143,7 +145,8 @@ TEST_F(SslRun, SaysWhatIsWrongWithCropsAndBatches) {
   EXPECT_THAT(fault({"--roi_size", "[32, 32, 32]"}, 2), HasSubstr("one token"));
   EXPECT_THAT(fault({"--batch_size", "1"}, 2), HasSubstr("batch_size 1"));
   EXPECT_THAT(fault({"--batch_size", "9"}, 3), HasSubstr("fewer than batch_size 9"));
-  EXPECT_THAT(fault({"--init.mode", "sap", "--init.path", "x.safetensors"}, 2), HasSubstr("task: ssl"));
+  EXPECT_THAT(fault({"--init.mode", "sap", "--init.path", "x.safetensors"}, 2),
+              HasSubstr("task: ssl"));
 }
 
 }  // namespace

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sap/infer/bottleneck.h"
+#include "sap/nn/bottleneck.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "support/tensor_near.h"
 
-namespace sap::infer {
+namespace sap::nn {
 namespace {
 
 BottleneckNet SmallNet() {
   at::manual_seed(3);
-  BottleneckNet net(nn::SwinUnetrOptions{.feature_size = 12});
+  BottleneckNet net(SwinUnetrOptions{.feature_size = 12});
   net->eval();
   return net;
 }
@@ -25,7 +25,7 @@ TEST(BottleneckNet, PoolsTheDeepestHiddenStateOfTheEncoder) {
   const at::NoGradGuard no_grad;
   BottleneckNet net = SmallNet();
   const Tensor image_BCXYZ = Image(2, 64);
-  const auto encoder = std::dynamic_pointer_cast<nn::SwinEncoderImpl>(net->children().at(0));
+  const auto encoder = std::dynamic_pointer_cast<SwinEncoderImpl>(net->children().at(0));
   const Tensor h4_BEXYZ = encoder->forward(image_BCXYZ).back();
   ASSERT_EQ(h4_BEXYZ.sizes(), (std::vector<int64_t>{2, 192, 1, 1, 2}));
   const Tensor first_BE = h4_BEXYZ.select(4, 0).reshape({2, 192});
@@ -54,4 +54,4 @@ TEST(BottleneckNet, AVectorDoesNotDependOnItsNeighboursInTheBatch) {
 }
 
 }  // namespace
-}  // namespace sap::infer
+}  // namespace sap::nn

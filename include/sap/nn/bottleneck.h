@@ -10,7 +10,7 @@
 
 // What the encoder knows of a patch before any fine-tuning (paper Fig. 3; specs/evaluation.md
 // §1.11). Shapes: B batch, C channels, E features, X Y Z space.
-namespace sap::infer {
+namespace sap::nn {
 
 enum class Pooling {
   kMean,   // over the deepest grid
@@ -22,23 +22,21 @@ enum class Pooling {
 // weights of any pretraining fit.
 class BottleneckNetImpl : public torch::nn::Module {
  public:
-  explicit BottleneckNetImpl(const nn::SwinUnetrOptions& options);
+  explicit BottleneckNetImpl(const SwinUnetrOptions& options);
 
   // image [B, C, X, Y, Z] floating, edges multiples of 32, on the parameters' device. Returns the
   // deepest hidden state h4, pooled: [B, E] float32 with E = 16 feature sizes (768 for 48).
   Tensor forward(const Tensor& image_BCXYZ, Pooling pooling);
 
  private:
-  nn::SwinEncoder encoder_ = nullptr;
+  SwinEncoder encoder_ = nullptr;
 };
 TORCH_MODULE(BottleneckNet);
 
-}  // namespace sap::infer
+}  // namespace sap::nn
 
 template <>
-struct sap::EnumNames<sap::infer::Pooling> {
-  static constexpr std::pair<sap::infer::Pooling, std::string_view> kNames[] = {
-      {sap::infer::Pooling::kMean, "mean"},
-      {sap::infer::Pooling::kMax, "max"},
-      {sap::infer::Pooling::kFirst, "first"}};
+struct sap::EnumNames<sap::nn::Pooling> {
+  static constexpr std::pair<nn::Pooling, std::string_view> kNames[] = {
+      {nn::Pooling::kMean, "mean"}, {nn::Pooling::kMax, "max"}, {nn::Pooling::kFirst, "first"}};
 };

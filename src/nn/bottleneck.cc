@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sap/infer/bottleneck.h"
+#include "sap/nn/bottleneck.h"
 
 #include <ATen/ATen.h>
 
-namespace sap::infer {
+namespace sap::nn {
 
-BottleneckNetImpl::BottleneckNetImpl(const nn::SwinUnetrOptions& options)
-    : encoder_(register_module("swinViT", nn::SwinEncoder(options))) {}
+BottleneckNetImpl::BottleneckNetImpl(const SwinUnetrOptions& options)
+    : encoder_(register_module("swinViT", SwinEncoder(options))) {}
 
 Tensor BottleneckNetImpl::forward(const Tensor& image_BCXYZ, Pooling pooling) {
   const Tensor deepest_BEXYZ = encoder_->forward(image_BCXYZ).back().to(at::kFloat);
@@ -16,4 +16,4 @@ Tensor BottleneckNetImpl::forward(const Tensor& image_BCXYZ, Pooling pooling) {
   return tokens_BEN.mean(2);
 }
 
-}  // namespace sap::infer
+}  // namespace sap::nn
