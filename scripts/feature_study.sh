@@ -32,5 +32,5 @@ for arm in ssl sap; do
     --weights "[${!arm}]" --roi_size "$roi"
 done
 "$bin/sap-evaluate" --set features.ssl="$out/ssl" --set features.sap="$out/sap" \
-  --set output_dir="$out/study"
+  --set output_dir="$out/study" --set published_values=configs/published_values.yaml
 cat "$out/study/features.md"
