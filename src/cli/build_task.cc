@@ -24,7 +24,7 @@ using nlohmann::json;
 std::vector<train::RateGroup> RateGroups(const TrainConfig& config,
                                          const torch::nn::Module& model) {
   const transfer::InitMode mode = config.init.mode;
-  const bool transferred = mode != transfer::InitMode::kRandom;
+  const bool transferred = mode != transfer::InitMode::kRandom && config.task != TaskKind::kSsl;
   std::vector<nn::ParamGroup> parameter_groups =
       transferred ? nn::EncoderDecoderGroups(model) : nn::SingleGroup(model);
   if (config.head_lr) parameter_groups = nn::SplitOffHead(std::move(parameter_groups));

@@ -58,9 +58,11 @@ void FinishTrainConfig(TrainConfig& options) {
   pretraining.precision = options.segmentation.precision;
   pretraining.seed = options.segmentation.seed;
   SAP_REQUIRE(ErrorKind::kOption,
-              options.task != TaskKind::kSsl || options.init.mode == transfer::InitMode::kRandom,
-              "init.mode: {} does not go with task: ssl, which starts from random weights",
-              EnumName(options.init.mode));
+              options.task != TaskKind::kSsl || options.init.mode != transfer::InitMode::kSap,
+              "init.mode: sap does not go with task: ssl, which starts from random weights or goes "
+              "on from those of another such run (init.mode: ssl)");
+  data::CheckAugment(options.segmentation.augment,
+                     static_cast<int64_t>(options.data.modalities.size()));
   if (options.store.cache_dir.empty()) options.store.cache_dir = options.output_dir + "/cache";
 }
 

@@ -113,7 +113,7 @@ LoadReport ConvertWeights(const ConvertOptions& options, bool dry_run) {
   SAP_REQUIRE(ErrorKind::kOption,
               !std::filesystem::equivalent(input, output, absent),
               "output is the input file; choose another name");
-  MappedWeights mapped = MapKeys(nn::ReadWeights(input));
+  MappedWeights mapped = MapKeys(nn::ReadWeights(input), PretrainingHeads::kKeep);
   SAP_REQUIRE(ErrorKind::kInput,
               mapped.layout != "unknown",
               "{}: no key layout of a Swin UNETR; its first keys: {}; known are MONAI's, with "

@@ -24,6 +24,11 @@ bool HasV2Blocks(const StateEntries& entries) {
       entries, [](const auto& entry) { return entry.first.starts_with("swinViT.layers1c."); });
 }
 
+bool HasPretrainingHeads(const StateEntries& entries) {
+  return std::ranges::any_of(
+      entries, [](const auto& entry) { return entry.first.starts_with("rotation_head."); });
+}
+
 // Same names and shapes, other numbers (swin_unetr §1.7): only the metadata can tell.
 void RequireSamePatchMerging(const torch::nn::Module& model,
                              const std::string& source,
@@ -177,11 +182,16 @@ LoadReport ApplyInit(torch::nn::Module& model, const InitOptions& options) {
               EnumName(options.mode));
   const std::filesystem::path path = nn::WeightsFile(options.path);
   const std::string source = path.filename().string();
-  MappedWeights file = MapKeys(nn::ReadWeights(path));
+  const bool has_heads = HasPretrainingHeads(state);
+  MappedWeights file =
+      MapKeys(nn::ReadWeights(path), has_heads ? PretrainingHeads::kKeep : PretrainingHeads::kDrop);
   RequireSameNetwork(model, state, source, options.adapt_input_channels, file);
-  const PlanRules rules = {
-      .reason_to_keep = [&](std::string_view name) { return ReasonToKeep(options.mode, name); },
-      .adapt_input_channels = options.adapt_input_channels};
+  const PlanRules rules = {.reason_to_keep =
+                               [&](std::string_view name) {
+                                 return has_heads ? std::string()
+                                                  : ReasonToKeep(options.mode, name);
+                               },
+                           .adapt_input_channels = options.adapt_input_channels};
   LoadPlan plan = MakePlan(state, file, rules);
   plan.report.mode = EnumName(options.mode);
   plan.report.source = source;

@@ -52,16 +52,19 @@ std::string AddEncoderPrefix(std::vector<std::string>& names) {
   return "";
 }
 
-// Why a name has no place in a Swin UNETR; nothing for one that has, or that is unknown.
-std::optional<std::string> ReasonToDrop(std::string_view name) {
-  for (const std::string_view head : {"rotation_head.",
-                                      "rotation_pre.",
-                                      "contrastive_head.",
-                                      "contrastive_pre.",
-                                      "conv.",
-                                      "mask_token",
-                                      "swinViT.mask_token"}) {
-    if (name.starts_with(head)) return "head of self-supervised training";
+bool IsPretrainingHead(std::string_view name) {
+  constexpr std::string_view kHeads[] = {"rotation_head.", "contrastive_head.", "conv."};
+  return std::ranges::any_of(kHeads, [&](auto head) { return name.starts_with(head); });
+}
+
+// Why a name has no place in the network; nothing for one that has, or that is unknown.
+std::optional<std::string> ReasonToDrop(std::string_view name, PretrainingHeads heads) {
+  if (IsPretrainingHead(name) && heads == PretrainingHeads::kDrop) {
+    return "head of self-supervised training";
+  }
+  for (const std::string_view unused :
+       {"rotation_pre.", "contrastive_pre.", "mask_token", "swinViT.mask_token"}) {
+    if (name.starts_with(unused)) return "head of self-supervised training";
   }
   if (name.starts_with("swinViT.norm.")) return "final norm of releases before 0.9, not read";
   for (const std::string_view block : {"encoder2.", "encoder3.", "encoder4.", "encoder10."}) {
@@ -97,7 +100,7 @@ std::string CanonicalName(std::string_view name) {
   return result;
 }
 
-MappedWeights MapKeys(const nn::NamedTensors& weights) {
+MappedWeights MapKeys(const nn::NamedTensors& weights, PretrainingHeads heads) {
   std::vector<std::string> names;
   for (const auto& entry : weights.entries) names.push_back(entry.first);
   MappedWeights mapped;
@@ -113,7 +116,7 @@ MappedWeights MapKeys(const nn::NamedTensors& weights) {
   std::unordered_map<std::string, std::string> taken;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto& [original, tensor] = weights.entries[i];
-    if (const auto reason = ReasonToDrop(names[i])) {
+    if (const auto reason = ReasonToDrop(names[i], heads)) {
       mapped.dropped.emplace_back(original, *reason);
       continue;
     }

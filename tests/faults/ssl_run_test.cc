@@ -114,6 +114,21 @@ TEST_F(SslRun, LearnsWithoutLabelsAndItsEncoderAloneStartsALesionRun) {
   EXPECT_GT(ledger["counts"]["loaded"], 100);
 }
 
+// The reference writes "module." before every name when it trained on several GPUs.
+TEST_F(SslRun, GoesOnFromAPretrainingFileThroughPtWithAPrefix) {
+  ASSERT_EQ(Pretrain("first").exit_code, 0);
+  nn::NamedTensors weights = nn::ReadSafetensors(Run("first") / "model_final.safetensors");
+  for (auto& entry : weights.entries) entry.first.insert(0, "module.");
+  nn::WritePt(root_ / "model_bestValRMSE.pt", weights, nn::PtForm::kStateDict);
+  const ProgramResult result = Pretrain(
+      "second", {"--init.mode", "ssl", "--init.path", (root_ / "model_bestValRMSE.pt").string()});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto ledger = nlohmann::json::parse(ReadFile(Run("second") / "load_ledger.json"));
+  EXPECT_EQ(ledger["counts"]["loaded"], weights.entries.size());
+  EXPECT_EQ(ledger["counts"]["skipped"], 0);
+  EXPECT_EQ(ledger["counts"]["initialised"], 0);
+}
+
 TEST_F(SslRun, KilledBetweenStepsEndsWithTheSameBits) {
   ASSERT_EQ(Pretrain("whole").exit_code, 0);
   ASSERT_EQ(Pretrain("killed", {}, {{"SAP_FAULT", "step=3"}}).exit_code, kKilled);

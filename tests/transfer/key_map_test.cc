@@ -85,6 +85,22 @@ TEST(MapKeys, DropsHeadsAndUnreadTensorsWithTheirReason) {
   EXPECT_EQ(mapped.layout, "SSL pretraining (SSLHead)");
 }
 
+TEST(MapKeys, KeepsTheHeadsOfPretrainingOnRequest) {
+  const MappedWeights mapped = MapKeys(Named({"module.swin_vit.patch_embed.proj.bias",
+                                              "module.rotation_head.weight",
+                                              "module.contrastive_head.bias",
+                                              "module.conv.0.weight"}),
+                                       PretrainingHeads::kKeep);
+  std::vector<std::string> names;
+  for (const auto& entry : mapped.weights.entries) names.push_back(entry.first);
+  EXPECT_THAT(names,
+              ElementsAre("swinViT.patch_embed.proj.bias",
+                          "rotation_head.weight",
+                          "contrastive_head.bias",
+                          "conv.0.weight"));
+  EXPECT_TRUE(mapped.dropped.empty());
+}
+
 TEST(MapKeys, RefusesTwoNamesThatBecomeOne) {
   EXPECT_TRUE(Refuses(
       ErrorKind::kInput,

@@ -56,7 +56,8 @@ struct InitOptions {
   }
 };
 
-// Copies weights into `model` (a SwinUnetr) as the mode says; nothing is changed unless all
+// Copies weights into `model` (a SwinUnetr) as the mode says; a network with the heads of
+// self-supervised training takes everything from such a file. Nothing is changed unless all
 // checks hold. Throws kOption without a path; kIo or kInput for the file; kInput when another
 // patch_merging, use_v2, feature_size or number of input channels made it, when a shape differs,
 // when a value is not finite, or when nothing or less than min_loaded_frac matched.

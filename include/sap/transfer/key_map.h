@@ -22,14 +22,18 @@ struct MappedWeights {
 // One name without its neighbours: swin_vit. -> swinViT., mlp.fc1/fc2 -> mlp.linear1/linear2.
 std::string CanonicalName(std::string_view name);
 
+// The heads of self-supervised training: of no use to a segmentation network.
+enum class PretrainingHeads { kDrop, kKeep };
+
 // Recognises and maps a whole file:
 //   "module.", then "backbone.", are stripped only where all names carry them;
 //   NVIDIA's model_swinvit.pt (patch_embed., layers1.0. ...) gains "swinViT.";
 //   the disruptive autoencoder (encoder.layers1.0.0. ...) loses one ".0" and gains "swinViT.";
-//   heads of self-supervised training and tensors that no forward pass reads are dropped, each
-//   with its reason.
+//   heads of self-supervised training (unless kept) and tensors that no forward pass reads are
+//   dropped, each with its reason.
 // Throws kInput when two names become one.
-MappedWeights MapKeys(const nn::NamedTensors& weights);
+MappedWeights MapKeys(const nn::NamedTensors& weights,
+                      PretrainingHeads heads = PretrainingHeads::kDrop);
 
 // The layout that MONAI's SwinUNETR.load_from reads: the encoder alone, as
 // "module.layers1.0.blocks.0.mlp.fc1.weight". `canonical` has canonical names.
