@@ -14,11 +14,11 @@ void SkeletonDefaults(TrainConfig& options) {
   options.segmentation.validation = train::ValidationMode::kVolumes;
 }
 
-void SslDefaults(TrainConfig& options) {
+void SslDefaults(const ConfigNode& config, TrainConfig& options) {
   options.data.require_labels = false;
   options.split.tuning_fold.reset();
   options.lr = 4e-4;
-  options.trainer.max_steps = 100000;
+  if (config.Find("max_epochs") == nullptr) options.trainer.max_steps = 100000;
   options.trainer.optimizer.kind = train::OptimizerKind::kAdamW;
   options.trainer.optimizer.weight_decay = 0.1;
   options.trainer.schedule.warmup_steps = 500;
@@ -30,7 +30,7 @@ void ApplyTaskDefaults(const ConfigNode& config, TrainConfig& options) {
   const ConfigNode* task = config.Find("task");
   if (task == nullptr) return;
   if (task->scalar == EnumName(TaskKind::kSkeleton)) SkeletonDefaults(options);
-  if (task->scalar == EnumName(TaskKind::kSsl)) SslDefaults(options);
+  if (task->scalar == EnumName(TaskKind::kSsl)) SslDefaults(config, options);
 }
 
 void FinishTrainConfig(TrainConfig& options) {

@@ -138,6 +138,14 @@ TEST_F(SslRun, KilledBetweenStepsEndsWithTheSameBits) {
   EXPECT_EQ(FinalHash("killed"), FinalHash("whole"));
 }
 
+TEST_F(SslRun, CountsEpochsWhereTheConfigDoes) {
+  const ProgramResult result = RunProgram(Command(
+      "healthy", "epochs", {"--task", "ssl", "--max_epochs", "2", "--ssl.steps_per_epoch", "3"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const nn::NamedTensors weights = nn::ReadSafetensors(Run("epochs") / "model_final.safetensors");
+  EXPECT_EQ(weights.metadata.at("sap.step"), "6");
+}
+
 TEST_F(SslRun, LeavesPatientsOutUnlessToldOtherwise) {
   const std::vector<std::string> task = {"--task", "ssl", "--dry-run"};
   const ProgramResult refused = RunProgram(Command("patients", "leak", task));
