@@ -33,13 +33,10 @@ std::optional<XyzInt> DrawBonePatch(const VolumeStore& lesions,
                                     std::size_t case_idx,
                                     const XyzInt& size,
                                     Rng& rng) {
-  const auto num_classes = static_cast<int64_t>(bone_case.voxels_of_class.size());
-  for (int attempt = 0; attempt < kMaxTries && num_classes > 0; ++attempt) {
-    const auto& voxels =
-        std::next(bone_case.voxels_of_class.begin(), rng.UniformInt(0, num_classes))->second;
-    const auto at = rng.UniformInt(0, static_cast<int64_t>(voxels.size()));
-    const XyzInt begin = PatchAround(
-        voxels[static_cast<std::size_t>(at)], size, bone_case.size_vox, /*jitter_frac=*/0, rng);
+  const bool has_bone = !bone_case.voxels_of_class.empty();
+  for (int attempt = 0; attempt < kMaxTries && has_bone; ++attempt) {
+    const XyzInt begin = PatchAroundOneOf(
+        VoxelsOfAnyClass(bone_case, rng), size, bone_case.size_vox, /*jitter_frac=*/0, rng);
     if (lesions.CountLabel(case_idx, PatchBox(begin, size)) == 0) return begin;
   }
   return std::nullopt;

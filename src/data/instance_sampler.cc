@@ -77,9 +77,8 @@ XyzInt DrawBodyPatch(const Epoch& e, std::size_t case_idx, Rng rng) {
   const XyzInt& size = e.options.patch_size_vox;
   const double needed = e.options.min_body_frac * static_cast<double>(size.Product());
   for (int attempt = 0; attempt < kMaxTries && !c.body_voxels.empty(); ++attempt) {
-    const auto n = static_cast<int64_t>(c.body_voxels.size());
-    const XyzInt& centre = c.body_voxels[static_cast<std::size_t>(rng.UniformInt(0, n))];
-    const XyzInt begin = PatchAround(centre, size, c.size_vox, /*jitter_frac=*/0.25, rng);
+    const XyzInt begin =
+        PatchAroundOneOf(c.body_voxels, size, c.size_vox, /*jitter_frac=*/0.25, rng);
     const Box box = PatchBox(begin, size);
     if (e.store.CountLabel(case_idx, box) > 0) continue;
     if (static_cast<double>(e.store.CountBody(case_idx, box)) < needed) continue;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sap/core/error.h"
+
 namespace sap::data {
 
 XyzInt CropInside(const Box& patch,
@@ -35,6 +37,29 @@ XyzInt PatchAround(const XyzInt& centre_vox,
     begin[a] = std::clamp<int64_t>(centre_vox[a] - size_vox[a] / 2 + jitter, 0, last);
   }
   return begin;
+}
+
+XyzInt PatchAroundOneOf(const std::vector<XyzInt>& voxels,
+                        const XyzInt& size_vox,
+                        const XyzInt& volume_size_vox,
+                        double jitter_frac,
+                        Rng& rng) {
+  const int64_t picked = rng.UniformInt(0, static_cast<int64_t>(voxels.size()));
+  return PatchAround(
+      voxels[static_cast<std::size_t>(picked)], size_vox, volume_size_vox, jitter_frac, rng);
+}
+
+const std::vector<XyzInt>& VoxelsOfAnyClass(const StoredCase& c, Rng& rng) {
+  const auto num_classes = static_cast<int64_t>(c.voxels_of_class.size());
+  return std::next(c.voxels_of_class.begin(), rng.UniformInt(0, num_classes))->second;
+}
+
+const std::vector<XyzInt>& BodyVoxels(const StoredCase& c) {
+  SAP_REQUIRE(ErrorKind::kInput,
+              !c.body_voxels.empty(),
+              "{}: the body mask is empty; check body.nii.gz, or remove it",
+              c.id);
+  return c.body_voxels;
 }
 
 XyzInt CentredWhereShort(const XyzInt& begin_vox,

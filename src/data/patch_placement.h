@@ -2,9 +2,11 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "sap/core/axes.h"
 #include "sap/core/rng.h"
+#include "sap/data/volume_store.h"
 
 namespace sap::data {
 
@@ -27,6 +29,19 @@ XyzInt PatchAround(const XyzInt& centre_vox,
                    const XyzInt& volume_size_vox,
                    double jitter_frac,
                    Rng& rng);
+
+// The same around one of `voxels` (not empty), drawn evenly.
+XyzInt PatchAroundOneOf(const std::vector<XyzInt>& voxels,
+                        const XyzInt& size_vox,
+                        const XyzInt& volume_size_vox,
+                        double jitter_frac,
+                        Rng& rng);
+
+// Those of one of the classes that the case has, drawn evenly among them.
+const std::vector<XyzInt>& VoxelsOfAnyClass(const StoredCase& c, Rng& rng);
+
+// Of a case that needs some. Throws kInput for an empty body mask.
+const std::vector<XyzInt>& BodyVoxels(const StoredCase& c);
 
 // Where an axis of the volume is shorter than the patch, half of the missing voxels lie before it
 // (rounded down), as in the sliding window: a network must find a thin volume where it learned it.

@@ -50,18 +50,10 @@ EpochPlan PlanRegionEpoch(const VolumeStore& store,
     const StoredCase& c = store.CaseAt(i);
     for (int k = 0; k < options.patches_per_case; ++k) {
       Rng rng({.seed = seed, .stream = Stream::kCrop, .epoch = epoch, .sample = plan.size()});
-      const std::vector<XyzInt>* voxels = &c.body_voxels;
-      if (k < std::lround(foreground) && !c.voxels_of_class.empty()) {
-        const auto n = static_cast<int64_t>(c.voxels_of_class.size());
-        voxels = &std::next(c.voxels_of_class.begin(), rng.UniformInt(0, n))->second;
-      }
-      SAP_REQUIRE(ErrorKind::kInput,
-                  !voxels->empty(),
-                  "{}: the body mask is empty; check body.nii.gz, or remove it",
-                  c.id);
-      const auto n = static_cast<int64_t>(voxels->size());
-      const XyzInt& centre = (*voxels)[static_cast<std::size_t>(rng.UniformInt(0, n))];
-      const XyzInt begin = PatchAround(centre, options.patch_size_vox, c.size_vox, 0.25, rng);
+      const bool around_class = k < std::lround(foreground) && !c.voxels_of_class.empty();
+      const std::vector<XyzInt>& voxels = around_class ? VoxelsOfAnyClass(c, rng) : BodyVoxels(c);
+      const XyzInt begin =
+          PatchAroundOneOf(voxels, options.patch_size_vox, c.size_vox, /*jitter_frac=*/0.25, rng);
       plan.push_back({static_cast<int32_t>(i), begin, -1, plan.size()});
     }
   }

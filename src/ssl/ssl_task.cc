@@ -4,8 +4,8 @@
 #include <ATen/ATen.h>
 
 #include "sap/core/error.h"
+#include "sap/data/body_crops.h"
 #include "sap/nn/swin_unetr.h"
-#include "sap/ssl/body_crops.h"
 #include "ssl/view_picture.h"
 
 namespace sap::ssl {
@@ -85,13 +85,13 @@ SslTask::SslTask(SslNet model,
 
 std::unique_ptr<data::Loader> SslTask::Batches(int64_t epoch, int64_t first_step) {
   epoch_ = static_cast<uint64_t>(epoch);
-  const BodyCropOptions crops{.patch_size_vox = options_.patch_size_vox,
-                              .num_batches = options_.steps_per_epoch,
-                              .crops_per_batch = options_.loader.batch_size};
+  const data::BodyCropOptions crops{.patch_size_vox = options_.patch_size_vox,
+                                    .num_batches = options_.steps_per_epoch,
+                                    .crops_per_batch = options_.loader.batch_size};
   return std::make_unique<data::Loader>(
       store_,
       data::Loader::Epoch{
-          .plan = PlanBodyCrops(*store_, cases_.train, crops, options_.seed, epoch_),
+          .plan = data::PlanBodyCrops(*store_, cases_.train, crops, options_.seed, epoch_),
           .patch_size_vox = options_.patch_size_vox,
           .seed = options_.seed,
           .epoch = epoch_,
@@ -124,11 +124,11 @@ void SslTask::ForEachFixedBatch(const std::vector<std::size_t>& case_idxs,
                                 int64_t num_crops,
                                 const std::function<void(const Passed&)>& visit) {
   const int64_t batch_size = options_.loader.batch_size;
-  const BodyCropOptions crops{.patch_size_vox = options_.patch_size_vox,
-                              .num_batches = (num_crops + batch_size - 1) / batch_size,
-                              .crops_per_batch = batch_size};
+  const data::BodyCropOptions crops{.patch_size_vox = options_.patch_size_vox,
+                                    .num_batches = (num_crops + batch_size - 1) / batch_size,
+                                    .crops_per_batch = batch_size};
   data::Loader loader(store_,
-                      {.plan = PlanBodyCrops(*store_, case_idxs, crops, kValidationSeed, 0),
+                      {.plan = data::PlanBodyCrops(*store_, case_idxs, crops, kValidationSeed, 0),
                        .patch_size_vox = options_.patch_size_vox,
                        .with_labels = false},
                       options_.loader);

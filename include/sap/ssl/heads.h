@@ -22,13 +22,6 @@ inline constexpr int64_t kBottleneckFactor = 16;  // channels of the deepest gri
 struct SslNetOptions {
   nn::Reconstruction reconstruction = nn::Reconstruction::kVae;
   nn::SwinUnetrOptions encoder;  // out_channels means nothing here: the image comes back
-
-  template <typename Visitor>
-  void Describe(Visitor& v) {
-    v.Field("reconstruction", reconstruction)
-        .Help("head that rebuilds the image; vae is the reference's default");
-    encoder.Describe(v);
-  }
 };
 
 struct SslOutput {

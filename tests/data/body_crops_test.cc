@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sap/ssl/body_crops.h"
+#include "sap/data/body_crops.h"
 
 #include <algorithm>
 #include <array>
@@ -10,27 +10,25 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "data/tiny_store.h"
+#include "tiny_store.h"
 
-namespace sap::ssl {
+namespace sap::data {
 namespace {
 
-using data::EpochPlan;
 using ::testing::HasSubstr;
 
 constexpr XyzInt kSize = {24, 20, 20};
 
-EpochPlan Plan(const data::VolumeStore& store, int64_t num_batches, int64_t crops, uint64_t epoch) {
-  return PlanBodyCrops(
-      store, data::AllCases(store), {kSize, num_batches, crops}, /*seed=*/5, epoch);
+EpochPlan Plan(const VolumeStore& store, int64_t num_batches, int64_t crops, uint64_t epoch) {
+  return PlanBodyCrops(store, AllCases(store), {kSize, num_batches, crops}, /*seed=*/5, epoch);
 }
 
 TEST(PlanBodyCrops, EveryCropLiesInTheVolumeAndHoldsBody) {
-  const auto store = data::TinyStore();
+  const auto store = TinyStore();
   const EpochPlan plan = Plan(*store, 100, 2, 0);
   ASSERT_EQ(plan.size(), 200U);
   std::set<std::array<int64_t, 3>> places;
-  for (const data::PatchRequest& crop : plan) {
+  for (const PatchRequest& crop : plan) {
     const auto case_idx = static_cast<std::size_t>(crop.case_idx);
     const XyzInt& volume = store->CaseAt(case_idx).size_vox;
     Box box{crop.begin_vox, {}};
@@ -54,7 +52,7 @@ TEST(PlanBodyCrops, EveryCropLiesInTheVolumeAndHoldsBody) {
 }
 
 TEST(PlanBodyCrops, CropsOfABatchComeFromDifferentCases) {
-  const auto store = data::TinyStore();  // four cases
+  const auto store = TinyStore();  // four cases
   const EpochPlan plan = Plan(*store, 50, 3, 0);
   std::map<int32_t, int> count;
   for (std::size_t batch = 0; batch < 50; ++batch) {
@@ -67,15 +65,15 @@ TEST(PlanBodyCrops, CropsOfABatchComeFromDifferentCases) {
 }
 
 TEST(PlanBodyCrops, ABatchLargerThanTheCohortStartsItOver) {
-  const auto store = data::TinyStore({.num_cases = 2});
+  const auto store = TinyStore({.num_cases = 2});
   std::map<int32_t, int> count;
-  for (const data::PatchRequest& crop : Plan(*store, 1, 5, 0)) ++count[crop.case_idx];
+  for (const PatchRequest& crop : Plan(*store, 1, 5, 0)) ++count[crop.case_idx];
   EXPECT_EQ(count[0] + count[1], 5);
   EXPECT_EQ(std::abs(count[0] - count[1]), 1);
 }
 
 TEST(PlanBodyCrops, IsAFunctionOfSeedEpochAndSample) {
-  const auto store = data::TinyStore();
+  const auto store = TinyStore();
   const EpochPlan plan = Plan(*store, 6, 2, 3);
   EXPECT_EQ(plan, Plan(*store, 6, 2, 3));
   EXPECT_NE(plan, Plan(*store, 6, 2, 4));
@@ -85,13 +83,11 @@ TEST(PlanBodyCrops, IsAFunctionOfSeedEpochAndSample) {
 }
 
 TEST(PlanBodyCrops, SaysWhenThereIsNoCase) {
-  const auto store = data::TinyStore({.num_cases = 1});
-  const data::Thrown thrown = data::ErrorOf([&] {
-    PlanBodyCrops(*store, {}, {kSize, 1, 2}, 0, 0);
-  });
+  const auto store = TinyStore({.num_cases = 1});
+  const Thrown thrown = ErrorOf([&] { PlanBodyCrops(*store, {}, {kSize, 1, 2}, 0, 0); });
   EXPECT_EQ(thrown.kind, ErrorKind::kInput);
   EXPECT_THAT(thrown.text, HasSubstr("no case is left"));
 }
 
 }  // namespace
-}  // namespace sap::ssl
+}  // namespace sap::data

@@ -8,7 +8,7 @@
 #include "sap/data/instance_sampler.h"
 #include "sap/data/volume_store.h"
 
-namespace sap::ssl {
+namespace sap::data {
 
 struct BodyCropOptions {
   XyzInt patch_size_vox;
@@ -21,10 +21,10 @@ struct BodyCropOptions {
 // may overlap and would still count as unlike each other; a batch larger than the cohort starts
 // the cohort over. A pure function of its arguments. Throws kInput without cases and for an empty
 // body mask.
-data::EpochPlan PlanBodyCrops(const data::VolumeStore& store,
-                              const std::vector<std::size_t>& case_idxs,
-                              const BodyCropOptions& options,
-                              uint64_t seed,
-                              uint64_t epoch);
+EpochPlan PlanBodyCrops(const VolumeStore& store,
+                        const std::vector<std::size_t>& case_idxs,
+                        const BodyCropOptions& options,
+                        uint64_t seed,
+                        uint64_t epoch);
 
-}  // namespace sap::ssl
+}  // namespace sap::data
