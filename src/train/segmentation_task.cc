@@ -74,6 +74,8 @@ SegmentationTask::SegmentationTask(nn::SwinUnetr model,
               !cases_.train.empty(),
               "no case is left to train on; look at fold, split and data.cases");
   model_->to(device_);
+  const auto num_patches = static_cast<int64_t>(Plan(0).size());
+  steps_per_epoch_ = (num_patches + options_.loader.batch_size - 1) / options_.loader.batch_size;
 }
 
 XyzInt SegmentationTask::PatchSize() const {
@@ -88,11 +90,6 @@ data::EpochPlan SegmentationTask::Plan(int64_t epoch) const {
           ? PlanLesionEpoch(*store_, cases_.train, options_.instances, options_.seed, number)
           : PlanRegionEpoch(*store_, cases_.train, options_.regions, options_.seed, number);
   return ShardPlan(whole, /*rank=*/0, /*world=*/1);  // many processes: each takes its part here
-}
-
-int64_t SegmentationTask::StepsPerEpoch() const {
-  const auto num_patches = static_cast<int64_t>(Plan(0).size());
-  return (num_patches + options_.loader.batch_size - 1) / options_.loader.batch_size;
 }
 
 std::unique_ptr<data::Loader> SegmentationTask::Batches(int64_t epoch, int64_t first_step) {

@@ -50,7 +50,7 @@ class SegmentationTask : public Task {
                    c10::Device device);
 
   torch::nn::Module& Model() override { return *model_; }
-  int64_t StepsPerEpoch() const override;
+  int64_t StepsPerEpoch() const override { return steps_per_epoch_; }
   std::unique_ptr<data::Loader> Batches(int64_t epoch, int64_t first_step) override;
   LossParts Loss(const data::Batch& batch) override;
   std::optional<Scores> Validate() override;
@@ -68,6 +68,7 @@ class SegmentationTask : public Task {
   SegmentationOptions options_;
   c10::Device device_;
   bool bf16_;
+  int64_t steps_per_epoch_ = 0;  // every epoch has as many, and planning one costs
 };
 
 }  // namespace sap::train
