@@ -9,7 +9,6 @@
 
 #include "sap/core/error.h"
 #include "sap/core/files.h"
-#include "sap/core/tables.h"
 #include "sap/nn/weights_io.h"
 
 namespace sap::cli {
@@ -64,8 +63,8 @@ std::string LineFault(const std::vector<std::string>& row,
     return fmt::format("{} cells, the first line has {}", row.size(), num_columns);
   }
   const std::string& kind = row[at.at("kind")];
-  if (kind != "lesion" && kind != "healthy") {
-    return fmt::format("kind is '{}', not lesion or healthy", kind);
+  if (kind != kLesionKind && kind != kHealthyKind) {
+    return fmt::format("kind is '{}', not {} or {}", kind, kLesionKind, kHealthyKind);
   }
   for (const char* column : {"case", "subject", "model"}) {
     if (row[at.at(column)].empty()) return fmt::format("{} is empty", column);
@@ -129,13 +128,26 @@ FeatureFile ReadFeatureFile(const std::string& name, const fs::path& folder) {
     if (column != std::string("model")) file.origin_header.emplace_back(column);
   }
   for (std::size_t r = 1; r < rows.size(); ++r) {
-    file.set.is_lesion.push_back(rows[r][at.at("kind")] == "lesion");
+    file.set.is_lesion.push_back(rows[r][at.at("kind")] == kLesionKind);
     file.set.patients.push_back(rows[r][at.at("subject")]);
     std::vector<std::string>& origin = file.origins.emplace_back();
     for (const std::string& column : file.origin_header) origin.push_back(rows[r][at.at(column)]);
   }
   eval::RequireComparable(file.set);
   return file;
+}
+
+void WriteFeatureFile(const fs::path& folder,
+                      const Tensor& features_NE,
+                      const Table& rows,
+                      const std::map<std::string, std::string>& metadata) {
+  SAP_CHECK(static_cast<int64_t>(rows.NumRows()) == features_NE.size(0),
+            "{} rows for {}",
+            rows.NumRows(),
+            ShapeString(features_NE));
+  nn::WriteSafetensors(folder / kFeatureTensorFile,
+                       {.entries = {{kFeatureTensorName, features_NE}}, .metadata = metadata});
+  WriteFileAtomically(folder / kFeatureTableFile, rows.Csv());
 }
 
 }  // namespace sap::cli

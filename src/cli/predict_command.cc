@@ -181,16 +181,15 @@ json PredictAll(const std::vector<infer::CaseFiles>& cases,
   return done;
 }
 
-int RunFeatures(PredictOptions& options, bool roi_given, const AppContext& context) {
-  const auto roi = ReadEncoderCard(options.weights.at(0)).roi_size_vox;
-  if (!roi_given && roi) options.per_case.windows.window_vox = *roi;
-  const json done = PredictFeatures(options);
+int RunFeatures(const PredictOptions& options, bool roi_given, const AppContext& context) {
+  const json done = PredictFeatures(options, roi_given, context.dry_run);
   if (context.json) {
     std::cout << done.dump(2) << "\n";
   } else if (!context.quiet) {
-    std::cout << fmt::format("{} vectors of {} numbers in {}\n",
+    std::cout << fmt::format("{} vectors of {} numbers {} {}\n",
                              done.at("patches").get<int64_t>(),
                              done.at("features").get<int64_t>(),
+                             context.dry_run ? "would go into" : "in",
                              done.at("folder").get<std::string>());
   }
   return 0;

@@ -4,17 +4,16 @@
 #include <ATen/ATen.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/feature_file.h"
 #include "cli/model_from_weights.h"
 #include "sap/core/error.h"
 #include "sap/core/files.h"
 #include "sap/core/log.h"
 #include "sap/core/progress.h"
 #include "sap/core/provenance.h"
-#include "sap/core/tables.h"
 #include "sap/data/feature_patches.h"
 #include "sap/data/loader.h"
 #include "sap/nn/bottleneck.h"
-#include "sap/nn/weights_io.h"
 #include "sap/transfer/init_strategy.h"
 
 // Shapes: B batch, C channels, N patches, E features, X Y Z space.
@@ -73,55 +72,61 @@ Tensor Vectors(const std::shared_ptr<const data::VolumeStore>& store,
   return at::cat(parts_BE);
 }
 
-std::string PatchTable(const data::VolumeStore& store,
-                       const data::EpochPlan& plan,
-                       const std::string& model) {
-  Table table({"case", "subject", "kind", "lesion", "x_vox", "y_vox", "z_vox", "model"});
+Table PatchTable(const data::VolumeStore& store,
+                 const data::EpochPlan& plan,
+                 const std::string& model) {
+  Table table({std::begin(kFeatureColumns), std::end(kFeatureColumns)});
   for (const data::PatchRequest& patch : plan) {
     const data::StoredCase& one = store.CaseAt(static_cast<std::size_t>(patch.case_idx));
     const bool is_lesion = patch.lesion_idx >= 0;
     table.AddRow({one.id,
                   one.subject,
-                  is_lesion ? "lesion" : "healthy",
+                  is_lesion ? kLesionKind : kHealthyKind,
                   is_lesion ? fmt::format("{}", patch.lesion_idx + 1) : "",
                   fmt::format("{}", patch.begin_vox.x),
                   fmt::format("{}", patch.begin_vox.y),
                   fmt::format("{}", patch.begin_vox.z),
                   model});
   }
-  return table.Csv();
+  return table;
 }
 
 }  // namespace
 
-json PredictFeatures(const PredictOptions& options) {
+json PredictFeatures(PredictOptions options, bool roi_given, bool dry_run) {
   SAP_REQUIRE(ErrorKind::kOption,
               options.weights.size() == 1,
               "weights: features are those of one model, and {} are named; run once for each, into "
               "folders of their own",
               options.weights.size());
+  SAP_REQUIRE(ErrorKind::kOption,
+              options.absent.empty(),
+              "absent: features are of all modalities; leave it out");
   const ModelCard card = ReadEncoderCard(options.weights[0]);
   for (const std::string& note : card.notes) log::Info("{}", note);
+  XyzInt& roi_size_vox = options.per_case.windows.window_vox;
+  if (!roi_given && card.roi_size_vox) roi_size_vox = *card.roi_size_vox;
   const fs::path folder = options.output_dir;
   CreateFolder(folder);
   const FeatureCases cases = OpenCases(options, card);
-  const data::EpochPlan plan = data::PlanFeaturePatches(
-      *cases.lesions, *cases.bones, options.per_case.windows.window_vox, options.seed);
-  const Tensor features_NE = Vectors(cases.lesions, plan, options, card);
+  const data::EpochPlan plan =
+      data::PlanFeaturePatches(*cases.lesions, *cases.bones, roi_size_vox, options.seed);
+  json summary = {{"patches", plan.size()},
+                  {"lesion_patches", plan.size() / 2},
+                  {"features", nn::BottleneckSize(card.network)},
+                  {"folder", folder.string()}};
+  if (dry_run) return summary;
   const json about = {{"weights", card.file},
                       {"weights_sha256", card.sha256},
                       {"pooling", EnumName(options.pooling)},
                       {"seed", options.seed},
                       {"store_hash", cases.lesions->Hash()},
                       {"provenance", Provenance()}};
-  nn::WriteSafetensors(
-      folder / "features.safetensors",
-      {.entries = {{"features", features_NE}}, .metadata = {{"sap.about", about.dump()}}});
-  WriteFileAtomically(folder / "features.csv", PatchTable(*cases.lesions, plan, card.file));
-  return {{"patches", plan.size()},
-          {"lesion_patches", plan.size() / 2},
-          {"features", features_NE.size(1)},
-          {"folder", folder.string()}};
+  WriteFeatureFile(folder,
+                   Vectors(cases.lesions, plan, options, card),
+                   PatchTable(*cases.lesions, plan, card.file),
+                   {{"sap.about", about.dump()}});
+  return summary;
 }
 
 }  // namespace sap::cli

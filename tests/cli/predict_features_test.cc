@@ -34,17 +34,21 @@ struct Scene {
     nn::WriteSafetensors(root / "encoder.safetensors", weights);
   }
 
-  ProgramResult Predict(const std::string& weights, const std::string& out) const {
-    return testing::RunProgram({"sap-predict",
-                                "--features",
-                                "--input_dir",
-                                (root / "cohort").string(),
-                                "--output_dir",
-                                (root / out).string(),
-                                "--weights",
-                                "[" + (root / weights).string() + "]",
-                                "--roi_size",
-                                "[32, 32, 32]"});
+  ProgramResult Predict(const std::string& weights,
+                        const std::string& out,
+                        const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> command = {"sap-predict",
+                                        "--features",
+                                        "--input_dir",
+                                        (root / "cohort").string(),
+                                        "--output_dir",
+                                        (root / out).string(),
+                                        "--weights",
+                                        "[" + (root / weights).string() + "]",
+                                        "--roi_size",
+                                        "[32, 32, 32]"};
+    command.insert(command.end(), more.begin(), more.end());
+    return testing::RunProgram(command);
   }
 };
 
@@ -74,6 +78,22 @@ TEST(PredictFeatures, AnEncoderAloneIsEnough) {
     return *nn::ReadSafetensors(scene.root / out / "features.safetensors").Find("features");
   };
   EXPECT_TRUE(at::equal(features("a"), features("b")));
+}
+
+TEST(PredictFeatures, ADryRunSaysHowManyAndWritesNoVector) {
+  const Scene scene;
+  const ProgramResult result = scene.Predict("whole.safetensors", "out", {"--dry-run"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("12 vectors of 192 numbers would go into"));
+  EXPECT_FALSE(fs::exists(scene.root / "out" / "features.safetensors"));
+  EXPECT_FALSE(fs::exists(scene.root / "out" / "features.csv"));
+}
+
+TEST(PredictFeatures, RefusesAbsentModalities) {
+  const Scene scene;
+  const ProgramResult result = scene.Predict("whole.safetensors", "out", {"--absent", "[b1000]"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("absent"));
 }
 
 TEST(PredictFeatures, NamesACaseWithoutBones) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
 
@@ -18,6 +20,11 @@ enum class Pooling {
   kFirst,  // its first token alone, as the rotation head of self-supervised pretraining reads it
 };
 
+// Numbers of a pooled vector: 16 feature sizes, 768 for 48.
+inline int64_t BottleneckSize(const SwinUnetrOptions& options) {
+  return options.feature_size << kNumStages;
+}
+
 // The Swin encoder by itself. Its state has the names of the whole network's ("swinViT."), so that
 // weights of any pretraining fit.
 class BottleneckNetImpl : public torch::nn::Module {
@@ -25,7 +32,7 @@ class BottleneckNetImpl : public torch::nn::Module {
   explicit BottleneckNetImpl(const SwinUnetrOptions& options);
 
   // image [B, C, X, Y, Z] floating, edges multiples of 32, on the parameters' device. Returns the
-  // deepest hidden state h4, pooled: [B, E] float32 with E = 16 feature sizes (768 for 48).
+  // deepest hidden state h4, pooled: [B, E] float32 with E = BottleneckSize.
   Tensor forward(const Tensor& image_BCXYZ, Pooling pooling);
 
  private:
