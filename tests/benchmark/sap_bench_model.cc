@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times the network as a user runs it; one JSON line on stdout with the keys of the peer's
 // benchmark, so that scripts/bench_model.sh can print ratios.
-#include <sys/resource.h>
-
 #include <algorithm>
-#include <chrono>
 #include <functional>
 #include <iostream>
 #include <string>
@@ -16,6 +13,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "bench_support.h"
 #include "sap/core/page_cache.h"
 #include "sap/core/parallel.h"
 #include "sap/infer/sliding_window.h"
@@ -55,18 +53,11 @@ nn::SwinUnetr MakeModel(const Settings& s) {
   return nn::SwinUnetr(options);
 }
 
-double Seconds() {
-  const auto since_start = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration<double>(since_start).count();
-}
-
 std::vector<double> Timed(const Settings& s, const std::function<void()>& run) {
   run();
   std::vector<double> times_s;
   for (int i = 0; i < s.repeat; ++i) {
-    const double start = Seconds();
-    run();
-    times_s.push_back(Seconds() - start);
+    times_s.push_back(bench::Seconds(run));
   }
   std::sort(times_s.begin(), times_s.end());
   return times_s;
@@ -116,8 +107,6 @@ std::vector<double> TimeInference(const Settings& s, nn::SwinUnetr& model, const
 }
 
 std::string Report(const Settings& s, const std::vector<double>& times_s) {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
   nlohmann::ordered_json json = {{"peer", "sap " + s.kernels},
                                  {"mode", s.mode},
                                  {"fs", s.fs},
@@ -128,7 +117,7 @@ std::string Report(const Settings& s, const std::vector<double>& times_s) {
                                  {"threads", s.threads},
                                  {"min_s", times_s.front()},
                                  {"median_s", times_s[times_s.size() / 2]},
-                                 {"peak_rss_mib", usage.ru_maxrss / 1024},
+                                 {"peak_rss_mib", bench::PeakRssMib()},
                                  {"peak_tensor_mib", GetPageCacheStats().peak_in_use_bytes >> 20}};
   return json.dump();
 }
@@ -150,11 +139,7 @@ Settings Parse(int argc, char** argv) {
   app.add_option("--sw-batch", s.sw_batch);
   app.add_option("--volume", s.volume)->delimiter(',')->expected(3);
   app.add_flag("--checkpoint", s.checkpoint);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error));
-  }
+  bench::ParseOrExit(app, argc, argv);
   return s;
 }
 

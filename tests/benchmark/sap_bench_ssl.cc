@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times one step of self-supervised pretraining: views, forward pass of both views, losses,
 // backward pass, AdamW. One JSON line on stdout with the keys of scripts/bench_ssl_peer.py.
-#include <sys/resource.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <iostream>
 #include <numeric>
 #include <string>
@@ -107,8 +104,6 @@ std::string Report(const Settings& s, std::vector<StepTime> times) {
   std::sort(times.begin(), times.end(), [](const StepTime& a, const StepTime& b) {
     return a.step_s < b.step_s;
   });
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
   nlohmann::ordered_json json = {{"peer", "sap " + s.kernels},
                                  {"mode", "ssl"},
                                  {"reconstruction", s.reconstruction},
@@ -119,7 +114,7 @@ std::string Report(const Settings& s, std::vector<StepTime> times) {
                                  {"threads", s.threads},
                                  {"min_s", times.front().step_s},
                                  {"median_s", times[times.size() / 2].step_s},
-                                 {"peak_rss_mib", usage.ru_maxrss / 1024},
+                                 {"peak_rss_mib", bench::PeakRssMib()},
                                  {"views_frac", views_frac}};
   return json.dump();
 }
@@ -136,11 +131,7 @@ Settings Parse(int argc, char** argv) {
       ->check(CLI::IsMember(EnumWords<nn::Reconstruction>()));
   app.add_option("--threads", s.threads);
   app.add_option("--repeat", s.repeat)->check(CLI::Range(1, 1000));
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error));
-  }
+  bench::ParseOrExit(app, argc, argv);
   return s;
 }
 

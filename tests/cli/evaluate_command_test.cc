@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "run_main.h"
 #include "sap/cli/commands.h"
 #include "sap/core/files.h"
 #include "sap/core/tables.h"
@@ -17,14 +18,8 @@ using sap::testing::FreshFolder;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-int Evaluate(std::vector<std::string> words) {
-  words.insert(words.begin(), "sap-evaluate");
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  ::testing::internal::CaptureStdout();
-  const int code = EvaluateMain(static_cast<int>(argv.size()), argv.data());
-  ::testing::internal::GetCapturedStdout();
-  return code;
+int Evaluate(const std::vector<std::string>& words) {
+  return RunMain(EvaluateMain, words).code;
 }
 
 const Geometry kGrid{.size_vox = {24, 20, 16}, .spacing_mm = {3, 3, 4}};

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/feature_file.h"
+#include "run_main.h"
 #include "sap/cli/commands.h"
 #include "sap/core/error.h"
 #include "sap/core/files.h"
@@ -24,17 +25,12 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 int Evaluate(const std::vector<std::string>& settings) {
-  std::vector<std::string> words = {"sap-evaluate", "--quiet"};
+  std::vector<std::string> words = {"--quiet"};
   for (const std::string& setting : settings) {
     words.emplace_back("--set");
     words.push_back(setting);
   }
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  ::testing::internal::CaptureStdout();
-  const int code = EvaluateMain(static_cast<int>(argv.size()), argv.data());
-  ::testing::internal::GetCapturedStdout();
-  return code;
+  return RunMain(EvaluateMain, words).code;
 }
 
 // Folders of features as an encoder would leave them. Patients form clusters: without any, maps

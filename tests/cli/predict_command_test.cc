@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/predict_options.h"
+#include "run_main.h"
 #include "sap/cli/commands.h"
 #include "sap/core/files.h"
 #include "sap/image/volume_io.h"
@@ -24,24 +25,6 @@ namespace {
 using sap::testing::FreshFolder;
 using sap::testing::TensorNear;
 using ::testing::HasSubstr;
-
-struct Outcome {
-  int code = 0;
-  std::string out;
-  std::string err;
-};
-
-Outcome RunMain(int (*program)(int, char**), std::vector<std::string> words) {
-  words.insert(words.begin(), "program");
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  ::testing::internal::CaptureStdout();
-  ::testing::internal::CaptureStderr();
-  Outcome outcome{.code = program(static_cast<int>(argv.size()), argv.data())};
-  outcome.out = ::testing::internal::GetCapturedStdout();
-  outcome.err = ::testing::internal::GetCapturedStderr();
-  return outcome;
-}
 
 const Geometry kGrid{.size_vox = {70, 64, 40}, .spacing_mm = {4, 4, 4}};
 
