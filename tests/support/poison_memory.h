@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <malloc.h>
-
 #include <ATen/Context.h>
+#include <malloc.h>
 
 namespace sap::testing {
 
