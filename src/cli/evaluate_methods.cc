@@ -99,14 +99,15 @@ void WriteComparison(const EvaluateOptions& options,
   WriteFileAtomically(folder / "tests.csv", eval::TestsCsv(comparison));
   WriteFileAtomically(folder / "froc.csv", eval::FrocCsv(curves));
   WriteFileAtomically(folder / "volume_curve.csv", eval::VolumeCurveCsv(curves));
-  std::string published;
+  std::vector<eval::ReportSection> sections;
   if (options.published_values) {
-    published = eval::PublishedMarkdown(
+    const std::string published = eval::PublishedMarkdown(
         comparison, eval::ReadPublishedValues(ParseConfigFile(*options.published_values)));
     if (published.empty()) {
       log::Warning("published_values: no method has a published name (baseline, ssl, sap)");
     } else {
       WriteFileAtomically(folder / "published.md", published);
+      sections.push_back({.title = "Published values", .markdown = published});
     }
   }
   std::vector<std::pair<std::string, std::string>> pictures;
@@ -118,7 +119,7 @@ void WriteComparison(const EvaluateOptions& options,
   rules.erase("metric_per_case");
   WriteFileAtomically(
       folder / "report.html",
-      eval::ReportHtml(comparison, curves, options.froc, published, rules, pictures));
+      eval::ReportHtml(comparison, curves, options.froc, sections, rules, pictures));
 }
 
 }  // namespace

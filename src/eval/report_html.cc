@@ -96,7 +96,7 @@ std::string AgreementTable(const Comparison& comparison,
 std::string ReportHtml(const Comparison& comparison,
                        const std::vector<MethodCurves>& curves,
                        const FrocOptions& options,
-                       const std::string& published_markdown,
+                       const std::vector<ReportSection>& sections,
                        const nlohmann::json& rules,
                        const std::vector<std::pair<std::string, std::string>>& svg) {
   std::string html =
@@ -112,8 +112,10 @@ std::string ReportHtml(const Comparison& comparison,
     html += "<h2>Tests between methods</h2>\n" + tests;
   }
   html += "<h2>Curves and volumes</h2>\n" + AgreementTable(comparison, curves, options);
-  if (!published_markdown.empty()) {
-    html += "<h2>Published values</h2>\n" + HtmlTable(published_markdown);
+  for (const ReportSection& section : sections) {
+    html += "<h2>" + Escaped(section.title) + "</h2>\n";
+    if (!section.note.empty()) html += "<p>" + Escaped(section.note) + "</p>\n";
+    html += HtmlTable(section.markdown);
   }
   if (!svg.empty()) html += "<h2>Figures</h2>\n";
   for (const auto& [title, picture] : svg) {

@@ -106,8 +106,16 @@ TEST(PublishedValues, NameTheLineOfAFault) {
 TEST(ReportHtml, EscapesTextAndHoldsThePictures) {
   const LesionSummary summary = Method({1, 2}, {0, 1});
   const Comparison c = CompareMethods({"a<b"}, {summary});
-  const std::string page = ReportHtml(
-      c, {CurvesOf("a<b", summary, {})}, {}, "", {{"rule", "x > y"}}, {{"froc", "<?xml?><svg/>"}});
+  const ReportSection section{
+      .title = "Lesions & bones", .note = "few", .markdown = "| t |\n|---|\n| 7 |\n"};
+  const std::string page = ReportHtml(c,
+                                      {CurvesOf("a<b", summary, {})},
+                                      {},
+                                      {section},
+                                      {{"rule", "x > y"}},
+                                      {{"froc", "<?xml?><svg/>"}});
+  EXPECT_THAT(page, HasSubstr("<h2>Lesions &amp; bones</h2>\n<p>few</p>\n<table>"));
+  EXPECT_THAT(page, HasSubstr("<td> 7 </td>"));
   EXPECT_THAT(page, HasSubstr("a&lt;b"));
   EXPECT_THAT(page, HasSubstr("x &gt; y"));
   EXPECT_THAT(page, HasSubstr("<svg/>"));

@@ -71,11 +71,18 @@ std::map<std::string, std::string> FigureFiles(const Comparison& comparison,
                                                const std::vector<MethodCurves>& curves,
                                                const FrocOptions& options);
 
+// A further table of the report, between its curves and its figures.
+struct ReportSection {
+  std::string title;
+  std::string note;      // what the reader may and may not conclude; may be empty
+  std::string markdown;  // one pipe table
+};
+
 // One page without links to other files; `svg` are figures in order, title and picture.
 std::string ReportHtml(const Comparison& comparison,
                        const std::vector<MethodCurves>& curves,
                        const FrocOptions& options,
-                       const std::string& published_markdown,
+                       const std::vector<ReportSection>& sections,
                        const nlohmann::json& rules,
                        const std::vector<std::pair<std::string, std::string>>& svg);
 
