@@ -18,3 +18,13 @@ foreach(isa baseline avx2 avx2_wide avx512)
   set_source_files_properties("${SAP_KERNEL_DIR}/kernels_${isa}.cc" PROPERTIES
     COMPILE_OPTIONS "${flags}" SKIP_PRECOMPILE_HEADERS ON)
 endforeach()
+
+# Diffusion of preprocessing: bound by memory, so two instruction sets do.
+foreach(isa baseline avx2)
+  set(flags ${SAP_KERNEL_FLAGS})
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    list(APPEND flags ${SAP_KERNEL_FLAGS_${isa}})
+  endif()
+  set_source_files_properties("${PROJECT_SOURCE_DIR}/src/preprocess/diffusion_rows_${isa}.cc"
+    PROPERTIES COMPILE_OPTIONS "${flags}" SKIP_PRECOMPILE_HEADERS ON)
+endforeach()

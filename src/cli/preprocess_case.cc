@@ -17,7 +17,7 @@ namespace {
 using nlohmann::json;
 
 // Raised when a step's mathematics changes, so that older cases are made again.
-constexpr int kMethodVersion = 1;
+constexpr int kMethodVersion = 2;
 
 constexpr const char* kStagesFolder = ".stages";
 
@@ -84,7 +84,8 @@ json PreprocessOne(const std::string& case_id,
                  {"method_version", kMethodVersion},
                  {"options", OptionsRecord(options)},
                  {"provenance", Provenance()}};
-  const preprocess::CaseResult result = preprocess::RunCase(input, options.pipeline, plan, record);
+  const preprocess::CaseResult result =
+      preprocess::RunCase(std::move(input), options.pipeline, plan, record);
   AppendLine(fs::path(options.output_dir) / "preprocess_times.jsonl",
              json({{"case", case_id}, {"seconds", record.at("seconds")}}).dump());
   record.erase("seconds");

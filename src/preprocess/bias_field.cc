@@ -10,6 +10,7 @@
 #include "preprocess/spline_lattice.h"
 #include "sap/core/error.h"
 #include "sap/image/intensity.h"
+#include "sap/preprocess/body_mask.h"
 
 namespace sap::preprocess {
 namespace {
@@ -140,6 +141,15 @@ Tensor UsableMask(const Tensor& image_XYZ, const Tensor& mask_XYZ) {
   return usable;
 }
 
+Tensor BrightTissue(const Tensor& image_XYZ, const Tensor& mask_XYZ) {
+  const Tensor inside = image_XYZ.masked_select(mask_XYZ);
+  if (inside.numel() == 0) return mask_XYZ;
+  const double bright = Percentiles(inside, {99.5})[0];
+  if (!(bright > 0)) return mask_XYZ;
+  const double threshold = std::exp(OtsuThreshold(inside.clamp(bright * 1e-2, bright).log()));
+  return mask_XYZ.logical_and(image_XYZ > threshold);
+}
+
 }  // namespace
 
 BiasField EstimateBiasField(const Volume& image,
@@ -165,6 +175,14 @@ BiasField EstimateBiasField(const Volume& image,
   // Outside the estimate's support a spline runs free; +-8 is the authors' bound.
   result.log_field_XYZ = FieldOf(estimate, sampling, /*full=*/true, spans).clamp_(-8.0, 8.0);
   return result;
+}
+
+BiasField EstimateDiffusionBias(const Volume& image,
+                                const Tensor& mask_XYZ,
+                                const BiasFieldOptions& options) {
+  BiasFieldOptions own = options;
+  own.iterations = options.diffusion_iterations;
+  return EstimateBiasField(image, BrightTissue(image.data(), mask_XYZ), own);
 }
 
 Volume CorrectBias(const Volume& image,

@@ -2,6 +2,7 @@
 #include "sap/preprocess/body_mask.h"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -102,6 +103,32 @@ Tensor CloseWithEdges(const Tensor& mask_XYZ, const XyzDouble& spacing_mm, doubl
   return closed.contiguous();
 }
 
+// Voxels per axis that together are at most estimate_mm long.
+std::array<int64_t, 3> CoarseFactor(const Geometry& grid, double estimate_mm) {
+  std::array<int64_t, 3> factor{};
+  for (std::size_t a = 0; a < 3; ++a) {
+    factor[a] = std::clamp<int64_t>(
+        static_cast<int64_t>(estimate_mm / grid.spacing_mm[a] + 1e-6), 1, grid.size_vox[a]);
+  }
+  return factor;
+}
+
+Tensor MaskOfGrid(const Tensor& image_XYZ,
+                  const XyzDouble& spacing_mm,
+                  const BodyMaskOptions& options,
+                  double floor_signal) {
+  const double threshold = options.threshold == MaskThreshold::kOtsu
+                               ? LogOtsu(image_XYZ)
+                               : AuthorThreshold(image_XYZ, floor_signal);
+  Tensor mask_XYZ = LargestPart(image_XYZ > threshold);
+  if (options.closing_mm > 0) {
+    mask_XYZ = CloseWithEdges(mask_XYZ, spacing_mm, options.closing_mm);
+  }
+  mask_XYZ = FillAxialHoles(mask_XYZ);
+  if (options.margin_mm > 0) mask_XYZ = Dilate(mask_XYZ, spacing_mm, options.margin_mm);
+  return mask_XYZ;
+}
+
 }  // namespace
 
 double OtsuThreshold(const Tensor& values, int num_bins) {
@@ -120,21 +147,31 @@ double OtsuThreshold(const Tensor& values, int num_bins) {
 }
 
 Tensor BodyMask(const Volume& image, const BodyMaskOptions& options, double floor_signal) {
-  const Tensor& image_XYZ = image.data();
-  const XyzDouble& spacing_mm = image.geometry().spacing_mm;
   SAP_REQUIRE(ErrorKind::kInput,
-              image_XYZ.max().item<float>() > 0.0F,
+              image.data().max().item<float>() > 0.0F,
               "a station without any signal above 0; check the export of this series");
-  const double threshold = options.threshold == MaskThreshold::kOtsu
-                               ? LogOtsu(image_XYZ)
-                               : AuthorThreshold(image_XYZ, floor_signal);
-  Tensor mask_XYZ = LargestPart(image_XYZ > threshold);
-  if (options.closing_mm > 0) {
-    mask_XYZ = CloseWithEdges(mask_XYZ, spacing_mm, options.closing_mm);
+  const std::array<int64_t, 3> factor = CoarseFactor(image.geometry(), options.estimate_mm);
+  if (factor == std::array<int64_t, 3>{1, 1, 1}) {
+    return MaskOfGrid(image.data(), image.geometry().spacing_mm, options, floor_signal);
   }
-  mask_XYZ = FillAxialHoles(mask_XYZ);
-  if (options.margin_mm > 0) mask_XYZ = Dilate(mask_XYZ, spacing_mm, options.margin_mm);
-  return mask_XYZ;
+  XyzDouble spacing_mm = image.geometry().spacing_mm;
+  for (std::size_t a = 0; a < 3; ++a) spacing_mm[a] *= static_cast<double>(factor[a]);
+  // A last block that is not full is the mean of what it has.
+  const Tensor coarse_XYZ = at::avg_pool3d(image.data().unsqueeze(0).unsqueeze(0),
+                                           factor,
+                                           factor,
+                                           /*padding=*/0,
+                                           /*ceil_mode=*/true,
+                                           /*count_include_pad=*/false)[0][0];
+  const Tensor mask_XYZ = MaskOfGrid(coarse_XYZ, spacing_mm, options, floor_signal);
+  const Tensor fine_XYZ =
+      at::upsample_trilinear3d(mask_XYZ.to(at::kFloat).unsqueeze(0).unsqueeze(0),
+                               image.data().sizes(),
+                               /*align_corners=*/false,
+                               static_cast<double>(factor[0]),
+                               static_cast<double>(factor[1]),
+                               static_cast<double>(factor[2]));
+  return fine_XYZ[0][0] >= 0.5;
 }
 
 }  // namespace sap::preprocess

@@ -2,10 +2,11 @@
 #include "sap/preprocess/denoise.h"
 
 #include <algorithm>
+#include <utility>
 
-#include <itkGradientAnisotropicDiffusionImageFilter.h>
+#include <ATen/ATen.h>
 
-#include "preprocess/itk_bridge.h"
+#include "preprocess/diffusion_step.h"
 #include "sap/core/error.h"
 
 namespace sap::preprocess {
@@ -13,7 +14,7 @@ namespace sap::preprocess {
 Volume Denoise(const Volume& image, const DenoiseOptions& options) {
   if (options.iterations == 0) return image;
   const XyzDouble& spacing_mm = image.geometry().spacing_mm;
-  // ITK's bound for 3-D: beyond it the explicit scheme oscillates and ITK only warns.
+  // Beyond this bound for 3-D the explicit scheme oscillates.
   const double stable = std::min({spacing_mm.x, spacing_mm.y, spacing_mm.z}) / 16.0;
   SAP_REQUIRE(ErrorKind::kOption,
               options.time_step <= stable,
@@ -21,16 +22,15 @@ Volume Denoise(const Volume& image, const DenoiseOptions& options) {
               options.time_step,
               spacing_mm,
               stable);
-  // The filter reads one voxel to each side; a single slice has no such neighbour along its axis,
-  // which its zero-flux border handles.
-  LimitItkThreads();
-  auto filter = itk::GradientAnisotropicDiffusionImageFilter<ItkImage, ItkImage>::New();
-  filter->SetInput(ToItk(image));
-  filter->SetConductanceParameter(options.conductance);
-  filter->SetNumberOfIterations(static_cast<unsigned>(options.iterations));
-  filter->SetTimeStep(options.time_step);
-  filter->Update();
-  return image.WithData(FromItk(*filter->GetOutput()).data());
+  Tensor from_XYZ = image.data().contiguous();
+  Tensor to_XYZ = at::empty_like(from_XYZ);
+  for (int step = 0; step < options.iterations; ++step) {
+    DiffusionStep(from_XYZ, spacing_mm, options.conductance, options.time_step, to_XYZ);
+    // The caller's image is never written: after the first step its place takes a new one.
+    if (step == 0 && options.iterations > 1) from_XYZ = at::empty_like(to_XYZ);
+    std::swap(from_XYZ, to_XYZ);
+  }
+  return image.WithData(from_XYZ);
 }
 
 }  // namespace sap::preprocess

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include <ATen/ATen.h>
 #include <Eigen/Dense>
@@ -23,8 +22,17 @@ struct Side {
   Volume mask;  // bool
 };
 
-Tensor EdgeSafeMask(const Volume& mask, double erode_mm) {
-  return erode_mm > 0 ? Erode(mask.data(), mask.geometry().spacing_mm, erode_mm) : mask.data();
+Volume EdgeSafeMask(const Volume& mask, double erode_mm) {
+  if (erode_mm <= 0) return mask;
+  return mask.WithData(Erode(mask.data(), mask.geometry().spacing_mm, erode_mm));
+}
+
+// The part of a station that an overlap needs, with what erosion and interpolation look at.
+Side NearOverlap(const Side& side, const Geometry& other, double erode_mm) {
+  const XyzDouble& spacing_mm = side.image.geometry().spacing_mm;
+  const double margin_mm = erode_mm + 2 * std::max({spacing_mm.x, spacing_mm.y, spacing_mm.z});
+  const Box box = *OverlapBox(side.image.geometry(), other, margin_mm);
+  return {Cropped(side.image, box), Cropped(side.mask, box)};
 }
 
 double MedianOfRatios(const Tensor& upper, const Tensor& lower) {
@@ -34,17 +42,21 @@ double MedianOfRatios(const Tensor& upper, const Tensor& lower) {
   return Percentiles((upper / lower).masked_select(bright), {50.0})[0];
 }
 
-// Values of both stations at the lower one's voxels where both have body and signal.
-GainPair FromOverlap(const Side& lower, const Side& upper, const Box& box, const IsisOptions& o) {
+// Values of both stations at the lower one's voxels where both have body and signal. Both sides
+// overlap.
+GainPair FromOverlap(const Side& whole_lower, const Side& whole_upper, const IsisOptions& o) {
   const bool robust = o.estimator == GainEstimator::kMedianRatio;
+  const Geometry& low_grid = whole_lower.image.geometry();
+  const Geometry& up_grid = whole_upper.image.geometry();
+  const Side lower = NearOverlap(whole_lower, up_grid, o.erode_mm);
+  const Side upper = NearOverlap(whole_upper, low_grid, o.erode_mm);
+  const Box box = *OverlapBox(lower.image.geometry(), up_grid);
   const Volume low_image = Cropped(lower.image, box);
-  const Volume low_mask =
-      Cropped(robust ? lower.mask.WithData(EdgeSafeMask(lower.mask, o.erode_mm)) : lower.mask, box);
+  const Volume low_mask = Cropped(robust ? EdgeSafeMask(lower.mask, o.erode_mm) : lower.mask, box);
   const Volume up_image = Resample(upper.image, low_image.geometry(), Interpolation::kLinear);
-  const Volume up_mask =
-      Resample(robust ? upper.mask.WithData(EdgeSafeMask(upper.mask, o.erode_mm)) : upper.mask,
-               low_image.geometry(),
-               Interpolation::kNearest);
+  const Volume up_mask = Resample(robust ? EdgeSafeMask(upper.mask, o.erode_mm) : upper.mask,
+                                  low_image.geometry(),
+                                  Interpolation::kNearest);
   const Tensor both = low_mask.data()
                           .logical_and(up_mask.data())
                           .logical_and(low_image.data() > 0)
@@ -116,9 +128,11 @@ StationGains EstimateGains(const std::vector<Volume>& images,
     for (std::size_t u = l + 1; u < num; ++u) {
       const Side lower{images[l], images[l].WithData(masks_XYZ[l].to(at::kBool))};
       const Side upper{images[u], images[u].WithData(masks_XYZ[u].to(at::kBool))};
-      const std::optional<Box> box = OverlapBox(lower.image.geometry(), upper.image.geometry());
       GainPair pair;
-      if (box) pair = FromOverlap(lower, upper, *box, options);
+      if (OverlapBox(lower.image.geometry(), upper.image.geometry()) &&
+          OverlapBox(upper.image.geometry(), lower.image.geometry())) {
+        pair = FromOverlap(lower, upper, options);
+      }
       if (pair.num_vox == 0 && options.adjoining && u == l + 1) {
         pair = FromAdjoining(lower, upper, options);
       }

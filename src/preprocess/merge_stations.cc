@@ -36,8 +36,8 @@ Span ExtentVox(const Geometry& grid, const Geometry& other, std::size_t a) {
 
 // One station as the inner loop sees it.
 struct Source {
-  Tensor weighted_XYZ;  // image * mask
-  Tensor mask_XYZ;      // float
+  Tensor image_XYZ;  // float32
+  Tensor mask_XYZ;   // bool
   XyzInt size_vox;
   XyzDouble first_vox;                // of grid voxel 0, 0, 0
   std::array<XyzDouble, 3> step_vox;  // per grid voxel along x, y, z
@@ -47,8 +47,8 @@ struct Source {
 
 Source MakeSource(const MergeInput& station, const Geometry& grid, const RigidMap& map) {
   Source s;
-  s.mask_XYZ = station.mask_XYZ.to(at::kFloat).contiguous();
-  s.weighted_XYZ = (station.image.data() * s.mask_XYZ).contiguous();
+  s.image_XYZ = station.image.data().contiguous();
+  s.mask_XYZ = station.mask_XYZ.to(at::kBool).contiguous();
   const Geometry& own = station.image.geometry();
   s.size_vox = own.size_vox;
   const auto source_vox = [&](const XyzDouble& grid_vox) {
@@ -91,8 +91,8 @@ Sample SampleAt(const Source& s, const XyzDouble& v) {
     high[a] = std::min(low[a] + 1, s.size_vox[a] - 1);
     frac[a] = at - static_cast<double>(low[a]);
   }
-  const float* image = s.weighted_XYZ.const_data_ptr<float>();
-  const float* mask = s.mask_XYZ.const_data_ptr<float>();
+  const float* image = s.image_XYZ.const_data_ptr<float>();
+  const bool* mask = s.mask_XYZ.const_data_ptr<bool>();
   Sample sample;
   for (unsigned corner = 0; corner < 8; ++corner) {
     const bool hx = (corner & 4U) != 0;
@@ -103,8 +103,9 @@ Sample SampleAt(const Source& s, const XyzDouble& v) {
     const int64_t i =
         ((hx ? high[0] : low[0]) * s.size_vox.y + (hy ? high[1] : low[1])) * s.size_vox.z +
         (hz ? high[2] : low[2]);
-    sample.signal += weight * image[i];
-    sample.covered += weight * mask[i];
+    const double inside = mask[i] ? weight : 0.0;
+    sample.signal += inside * image[i];
+    sample.covered += inside;
   }
   return sample;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include <ATen/ATen.h>
 #include <nlohmann/json.hpp>
@@ -144,14 +145,16 @@ PipelineOptions PresetOptions(Preset preset) {
                    Step::kMerge};
   options.mask_from = MaskFrom::kHighestB;
   options.mask.threshold = MaskThreshold::kAuthor;
+  options.mask.estimate_mm = 0;
   options.isis.estimator = GainEstimator::kAuthorMean;
   options.isis.min_vox = 1;
   options.to_t1.driver = DriverImage::kAdc;
   options.bias.keep_median = false;
+  options.bias.diffusion_iterations = options.bias.iterations;
   return options;
 }
 
-CaseResult RunCase(const StationSet& input,
+CaseResult RunCase(StationSet input,
                    const PipelineOptions& options,
                    const RunPlan& plan,
                    json& record) {
@@ -160,7 +163,7 @@ CaseResult RunCase(const StationSet& input,
     state = StateBefore(*plan.from, options, plan, input.case_id);
   } else {
     state.case_id = input.case_id;
-    state.stations = input.stations;
+    state.stations = std::move(input.stations);
     state.notices = input.notices;
   }
   RequireModalities(state, options);

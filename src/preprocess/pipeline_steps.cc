@@ -126,7 +126,9 @@ json BiasStep(PipelineState& state, const PipelineOptions& options) {
       // One field for all b-values, from the lowest: the ratio of two b-values, and so ADC, stays.
       const Station& driver = state.stations[state.Find(modality, k)];
       const Tensor& mask_XYZ = state.MaskOf(driver);
-      const BiasField field = EstimateBiasField(driver.image, mask_XYZ, options.bias);
+      const BiasField field = modality == std::string(kDwi)
+                                  ? EstimateDiffusionBias(driver.image, mask_XYZ, options.bias)
+                                  : EstimateBiasField(driver.image, mask_XYZ, options.bias);
       for (const std::size_t i : state.VolumesOf(modality, k)) {
         Volume& image = state.stations[i].image;
         image = CorrectBias(image, mask_XYZ, field.log_field_XYZ, options.bias.keep_median);

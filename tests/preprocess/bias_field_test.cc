@@ -69,28 +69,26 @@ TEST(SplineLattice, FitEqualsTheSumOverPointsOfTheScatteredMethod) {
   EXPECT_TRUE(testing::TensorNear(lattice, numerator / denominator, 1e-4));
 }
 
-// On diffusion the dark fat rim is itself a smooth change towards the skin, which no method of this
-// kind can tell from a coil's. Measured 0.060 (the specification's target, 0.025, is missed there).
+// Brighter towards the skin as surface coils have it (the specification's target, 0.025), and the
+// reverse, where fields and the fat rim look alike (measured 0.0260 and 0.0274).
 TEST(BiasField, RecoversASmoothFieldOnT1AndDiffusion) {
-  const double bias = 0.2866;  // a standard deviation of 0.226 inside the body
-  for (const bool diffusion : {false, true}) {
-    const auto signal = [&](const XyzDouble& p) {
-      return diffusion ? testing::PhantomDwi(p, 50) : testing::PhantomT1(p);
-    };
-    const Volume image =
-        testing::SamplePhantom(kGrid, signal, {.bias = bias, .noise_sd = diffusion ? 4.0 : 8.0});
-    const Tensor mask_XYZ = testing::PhantomMaskXYZ(kGrid);
-    const BiasField field = EstimateBiasField(image, mask_XYZ);
+  const Tensor mask_XYZ = testing::PhantomMaskXYZ(kGrid);
+  for (const double bias : {0.2866, -0.2866}) {  // a standard deviation of 0.226 inside the body
     const Tensor truth = TrueField(kGrid, bias);
-    const Tensor error = field.log_field_XYZ - truth;
-    std::printf("%s: true SD %.4f residual SD %.4f r %.4f\n",
-                diffusion ? "DWI" : "T1",
-                SdInside(truth, mask_XYZ),
-                SdInside(error, mask_XYZ),
-                CorrelationInside(field.log_field_XYZ, truth, mask_XYZ));
-    EXPECT_LE(SdInside(error, mask_XYZ), diffusion ? 0.07 : 0.025);
-    EXPECT_GE(CorrelationInside(field.log_field_XYZ, truth, mask_XYZ), diffusion ? 0.96 : 0.99);
-    EXPECT_LT(field.residual_sd, 0.1 * field.log_field_sd);
+    for (const bool diffusion : {false, true}) {
+      const auto signal = [&](const XyzDouble& p) {
+        return diffusion ? testing::PhantomDwi(p, 50) : testing::PhantomT1(p);
+      };
+      const Volume image =
+          testing::SamplePhantom(kGrid, signal, {.bias = bias, .noise_sd = diffusion ? 4.0 : 8.0});
+      const BiasField field = diffusion ? EstimateDiffusionBias(image, mask_XYZ, {})
+                                        : EstimateBiasField(image, mask_XYZ, {});
+      const Tensor error = field.log_field_XYZ - truth;
+      const std::string name = fmt::format("{} {:+}", diffusion ? "DWI" : "T1", bias);
+      EXPECT_LE(SdInside(error, mask_XYZ), bias > 0 ? 0.025 : 0.03) << name;
+      EXPECT_GE(CorrelationInside(field.log_field_XYZ, truth, mask_XYZ), 0.99) << name;
+      EXPECT_LT(field.residual_sd, 0.1 * field.log_field_sd) << name;
+    }
   }
 }
 

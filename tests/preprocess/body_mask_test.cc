@@ -71,10 +71,20 @@ TEST(BodyMask, MarginIsMillimetresOnEveryAxis) {
   const Tensor image_XYZ = at::zeros({41, 41, 21});
   image_XYZ.narrow(0, 15, 11).narrow(1, 15, 11).narrow(2, 8, 5).fill_(100);
   const Volume image(image_XYZ, {.size_vox = {41, 41, 21}, .spacing_mm = {1, 2, 4}});
-  const Tensor mask_XYZ = BodyMask(image, {.closing_mm = 0, .margin_mm = 4}, 1);
+  const Tensor mask_XYZ = BodyMask(image, {.closing_mm = 0, .margin_mm = 4, .estimate_mm = 0}, 1);
   EXPECT_EQ(mask_XYZ.select(1, 20).select(1, 10).sum().item<int64_t>(), 11 + 2 * 4);
   EXPECT_EQ(mask_XYZ.select(0, 20).select(1, 10).sum().item<int64_t>(), 11 + 2 * 2);
   EXPECT_EQ(mask_XYZ.select(0, 20).select(0, 20).sum().item<int64_t>(), 5 + 2 * 1);
+}
+
+TEST(BodyMask, OfFineVoxelsIsFoundOnCoarserOnesWithinAVoxel) {
+  const Geometry grid = StationGrids(1, {301, 211, 67}, {1.3, 1.3, 2.9}, 0)[0];
+  const Volume t1 = SamplePhantom(grid, PhantomT1, {.noise_sd = 15});
+  const Tensor truth_XYZ = testing::PhantomMaskXYZ(grid);
+  for (const double estimate_mm : {0.0, 3.0}) {
+    const Tensor mask_XYZ = BodyMask(t1, {.margin_mm = 0, .estimate_mm = estimate_mm}, 50);
+    EXPECT_GE(Dice(mask_XYZ, truth_XYZ), 0.985) << estimate_mm;
+  }
 }
 
 TEST(BodyMask, RefusesAnEmptyStation) {

@@ -4,8 +4,11 @@
 #include <cmath>
 
 #include <gtest/gtest.h>
+#include <itkGradientAnisotropicDiffusionImageFilter.h>
 
+#include "preprocess/itk_bridge.h"
 #include "sap/core/error.h"
+#include "sap/core/parallel.h"
 #include "support/tensor_near.h"
 
 namespace sap::preprocess {
@@ -84,6 +87,42 @@ TEST(Denoise, EqualsTheSchemeWrittenVoxelByVoxel) {
   const Tensor ours = Denoise({image_XYZ, grid}).data();
   const Tensor naive = NaiveDiffusion(image_XYZ.to(at::kDouble), grid.spacing_mm, {});
   EXPECT_TRUE(testing::TensorNear(ours, naive, 2e-3));
+}
+
+Volume ByItk(const Volume& image, const DenoiseOptions& options) {
+  auto filter = itk::GradientAnisotropicDiffusionImageFilter<ItkImage, ItkImage>::New();
+  filter->SetInput(ToItk(image));
+  filter->SetConductanceParameter(options.conductance);
+  filter->SetNumberOfIterations(static_cast<unsigned>(options.iterations));
+  filter->SetTimeStep(options.time_step);
+  filter->Update();
+  return image.WithData(FromItk(*filter->GetOutput()).data());
+}
+
+TEST(Denoise, EqualsItksFilterToAMillionth) {
+  at::manual_seed(8);
+  for (const auto& [size_vox, spacing_mm] :
+       {std::pair<XyzInt, XyzDouble>{{37, 20, 45}, {0.651, 1.2, 0.651}},
+        std::pair<XyzInt, XyzDouble>{{24, 31, 8}, {2, 2, 5}},
+        std::pair<XyzInt, XyzDouble>{{9, 9, 1}, {2, 2, 6}}}) {
+    const Geometry grid{.size_vox = size_vox, .spacing_mm = spacing_mm};
+    const Tensor noise_XYZ = at::randn({size_vox.x, size_vox.y, size_vox.z});
+    const Volume image((300 + 20 * noise_XYZ + 200 * (noise_XYZ > 1)).to(at::kFloat), grid);
+    const Tensor difference_XYZ = Denoise(image).data() - ByItk(image, {}).data();
+    EXPECT_LT(difference_XYZ.abs().max().item<double>(), 1e-6 * 500) << size_vox.z << " slices";
+  }
+}
+
+TEST(Denoise, IsTheSameForAnyNumberOfThreads) {
+  at::manual_seed(8);
+  const Volume image(at::rand({70, 11, 19}) * 300, {.size_vox = {70, 11, 19}});
+  const int threads = NumThreads();
+  SetNumThreads(1);
+  const Tensor one_XYZ = Denoise(image).data();
+  SetNumThreads(3);
+  const Tensor three_XYZ = Denoise(image).data();
+  SetNumThreads(threads);
+  EXPECT_TRUE(at::equal(one_XYZ, three_XYZ));
 }
 
 TEST(Denoise, LowersNoiseAndKeepsAnEdgeInPlace) {

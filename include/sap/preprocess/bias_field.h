@@ -18,6 +18,7 @@ struct BiasFieldOptions {
   double fwhm = 0.15;
   int control_points = 4;
   bool keep_median = true;
+  std::vector<int64_t> diffusion_iterations = {50, 50};
 
   template <typename Visitor>
   void Describe(Visitor& v) {
@@ -38,6 +39,9 @@ struct BiasFieldOptions {
         .Range(4, 32);
     v.Field("keep_median", keep_median)
         .Help("scale the result so that the body's median stays as it was");
+    v.Field("diffusion_iterations", diffusion_iterations)
+        .Help("the same for diffusion, whose organs differ so much that fine lattices follow them")
+        .AtLeast(1);
   }
 };
 
@@ -56,6 +60,13 @@ struct BiasField {
 BiasField EstimateBiasField(const Volume& image,
                             const Tensor& mask_XYZ,
                             const BiasFieldOptions& options = {});
+
+// The same for a diffusion station, from its lowest b-value: with diffusion_iterations, and from
+// the brighter of the mask's two classes (Otsu's threshold of the logarithm), because suppressed
+// fat under the skin looks like a coil's fall-off.
+BiasField EstimateDiffusionBias(const Volume& image,
+                                const Tensor& mask_XYZ,
+                                const BiasFieldOptions& options = {});
 
 // image / exp(field); with keep_median times one gain, so that the median over the mask is kept.
 Volume CorrectBias(const Volume& image,

@@ -15,6 +15,7 @@ struct BodyMaskOptions {
   double dwi_floor = 10.0;
   double closing_mm = 6.0;
   double margin_mm = 2.0;
+  double estimate_mm = 2.0;
 
   template <typename Visitor>
   void Describe(Visitor& v) {
@@ -24,6 +25,9 @@ struct BodyMaskOptions {
     v.Field("dwi_floor", dwi_floor).Help("threshold author: least diffusion signal").AtLeast(0.0);
     v.Field("closing", closing_mm).Help("ball of the binary closing [mm]").Range(0.0, 30.0);
     v.Field("margin", margin_mm).Help("final dilation [mm]").Range(0.0, 20.0);
+    v.Field("estimate", estimate_mm)
+        .Help("finer voxels are averaged to at most this edge to find the mask; 0 = as they are")
+        .Range(0.0, 10.0);
   }
 };
 
@@ -34,8 +38,10 @@ double OtsuThreshold(const Tensor& values, int num_bins = 256);
 // Body of one station (preprocessing §1.3, §6): signal above the threshold, largest 6-connected
 // part, closing, holes filled, margin. Air is never filled: a hole is what an axial slice's
 // tissue encloses, so that air beside a body that spans the field of view stays out and lungs that
-// reach the station's last slice are still inside. image: float32, LPS. floor_signal belongs to
-// the threshold `author`. Returns bool [X, Y, Z]; kInput when the image holds no signal.
+// reach the station's last slice are still inside. The mask is found on voxels of about
+// `estimate` mm, the means of finer ones, and brought back by linear interpolation: a body has no
+// finer detail, and a fine station has 20 times the voxels. image: float32, LPS. floor_signal
+// belongs to the threshold `author`. Returns bool [X, Y, Z]; kInput when the image holds no signal.
 Tensor BodyMask(const Volume& image, const BodyMaskOptions& options, double floor_signal);
 
 }  // namespace sap::preprocess

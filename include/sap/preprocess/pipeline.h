@@ -41,8 +41,10 @@ struct RunPlan {
 // Runs the steps that `options.steps` switches on, in their order, all in memory. `record` gets
 // one entry per step with its parameters and figures (preprocessing §7). With plan.stages and
 // options.keep_intermediates the stations are written after each step; with plan.from they are
-// read from there. Throws kInput for a patient without T1 or without a b-value near b_target.
-CaseResult RunCase(const StationSet& input,
+// read from there. Whole-body stations are large: hand `input` over (std::move), so that each step
+// frees what it replaces. Throws kInput for a patient without T1 or without a b-value near
+// b_target.
+CaseResult RunCase(StationSet input,
                    const PipelineOptions& options,
                    const RunPlan& plan,
                    nlohmann::json& record);
