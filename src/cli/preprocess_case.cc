@@ -8,6 +8,7 @@
 #include "sap/core/error.h"
 #include "sap/core/files.h"
 #include "sap/core/log.h"
+#include "sap/core/parallel.h"
 #include "sap/core/provenance.h"
 #include "sap/image/volume_io.h"
 
@@ -21,11 +22,17 @@ constexpr int kMethodVersion = 2;
 
 constexpr const char* kStagesFolder = ".stages";
 
+// Compression takes one thread, so the images are written side by side.
 void WriteImages(const fs::path& folder, const preprocess::CaseVolumes& volumes) {
-  WriteVolume(folder / "T1.nii.gz", volumes.t1);
-  WriteVolume(folder / "b1000.nii.gz", volumes.b1000);
-  WriteVolume(folder / "body.nii.gz", volumes.body);
-  if (volumes.adc) WriteVolume(folder / "ADC_um2_per_s.nii.gz", *volumes.adc);
+  std::vector<std::pair<std::string, const Volume*>> images = {
+      {"T1.nii.gz", &volumes.t1}, {"b1000.nii.gz", &volumes.b1000}, {"body.nii.gz", &volumes.body}};
+  if (volumes.adc) images.emplace_back("ADC_um2_per_s.nii.gz", &*volumes.adc);
+  ParallelFor(std::ssize(images), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const auto& [name, volume] = images[static_cast<std::size_t>(i)];
+      WriteVolume(folder / name, *volume);
+    }
+  });
 }
 
 json OptionsRecord(PreprocessOptions options) {

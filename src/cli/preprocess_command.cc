@@ -12,12 +12,16 @@
 #include "sap/core/error.h"
 #include "sap/core/files.h"
 #include "sap/core/log.h"
+#include "sap/core/page_cache.h"
 #include "sap/core/progress.h"
 
 namespace sap::cli {
 namespace {
 
 using nlohmann::json;
+
+// Freed tensors kept for reuse: a few stations' worth would double the size of the process.
+constexpr int64_t kMostKeptBytes = int64_t{1} << 29;
 
 struct Outcome {
   std::vector<std::string> done;  // made now or found finished
@@ -96,6 +100,7 @@ int Preprocess(const PreprocessOptions& options, const AppContext& context) {
   const std::vector<std::string> patients = PatientsOf(options);
   if (context.dry_run) return DryRun(patients, options);
   CreateFolder(options.output_dir);
+  SetPageCacheCap(kMostKeptBytes);
   const Outcome outcome = RunAll(patients, options);
   int standardised = 0;
   // The scale is the cohort's: a share, or a cohort with a hole, would fit another one.

@@ -29,14 +29,19 @@ double AuthorThreshold(const Tensor& image_XYZ, double floor_signal) {
   return std::max(floor_signal, 0.02 * Percentiles(positive, {99.0})[0]);
 }
 
-Tensor LargestPart(const Tensor& mask_XYZ) {
+// The largest part and every other one of at least min_part_ml.
+Tensor BodyParts(const Tensor& mask_XYZ, const XyzDouble& spacing_mm, double min_part_ml) {
   const Components parts = LabelComponents(mask_XYZ, Connectivity::k6);
   if (parts.list.empty()) return mask_XYZ;
-  const auto largest =
-      std::max_element(parts.list.begin(), parts.list.end(), [](const auto& a, const auto& b) {
-        return a.num_vox < b.num_vox;
-      });
-  return parts.labels_XYZ == largest->label;
+  const double vox_ml = spacing_mm.x * spacing_mm.y * spacing_mm.z / 1000.0;
+  int64_t largest_vox = 0;
+  for (const Component& part : parts.list) largest_vox = std::max(largest_vox, part.num_vox);
+  Tensor keep = at::zeros({std::ssize(parts.list) + 1}, at::kBool);
+  for (const Component& part : parts.list) {
+    keep[part.label] =
+        part.num_vox == largest_vox || static_cast<double>(part.num_vox) * vox_ml >= min_part_ml;
+  }
+  return keep.index_select(0, parts.labels_XYZ.flatten()).view(mask_XYZ.sizes());
 }
 
 // Flood from the slice's border through background; what it does not reach is body.
@@ -120,7 +125,7 @@ Tensor MaskOfGrid(const Tensor& image_XYZ,
   const double threshold = options.threshold == MaskThreshold::kOtsu
                                ? LogOtsu(image_XYZ)
                                : AuthorThreshold(image_XYZ, floor_signal);
-  Tensor mask_XYZ = LargestPart(image_XYZ > threshold);
+  Tensor mask_XYZ = BodyParts(image_XYZ > threshold, spacing_mm, options.min_part_ml);
   if (options.closing_mm > 0) {
     mask_XYZ = CloseWithEdges(mask_XYZ, spacing_mm, options.closing_mm);
   }

@@ -38,6 +38,8 @@ Span ExtentVox(const Geometry& grid, const Geometry& other, std::size_t a) {
 struct Source {
   Tensor image_XYZ;  // float32
   Tensor mask_XYZ;   // bool
+  const float* image = nullptr;
+  const bool* mask = nullptr;
   XyzInt size_vox;
   XyzDouble first_vox;                // of grid voxel 0, 0, 0
   std::array<XyzDouble, 3> step_vox;  // per grid voxel along x, y, z
@@ -49,6 +51,8 @@ Source MakeSource(const MergeInput& station, const Geometry& grid, const RigidMa
   Source s;
   s.image_XYZ = station.image.data().contiguous();
   s.mask_XYZ = station.mask_XYZ.to(at::kBool).contiguous();
+  s.image = s.image_XYZ.const_data_ptr<float>();
+  s.mask = s.mask_XYZ.const_data_ptr<bool>();
   const Geometry& own = station.image.geometry();
   s.size_vox = own.size_vox;
   const auto source_vox = [&](const XyzDouble& grid_vox) {
@@ -81,31 +85,41 @@ struct Sample {
   double covered = 0;  // interpolated mask
 };
 
-Sample SampleAt(const Source& s, const XyzDouble& v) {
-  std::array<int64_t, 3> low{};
-  std::array<int64_t, 3> high{};
-  std::array<double, 3> frac{};
-  for (std::size_t a = 0; a < 3; ++a) {
-    const double at = std::clamp(v[a], 0.0, static_cast<double>(s.size_vox[a] - 1));
-    low[a] = static_cast<int64_t>(at);
-    high[a] = std::min(low[a] + 1, s.size_vox[a] - 1);
-    frac[a] = at - static_cast<double>(low[a]);
+// The voxel below a position on one axis, how far to its neighbour, and the share of that one.
+struct AxisCell {
+  int64_t low = 0;
+  int64_t to_high = 0;
+  double frac = 0;
+};
+
+inline AxisCell CellOf(double at_vox, int64_t size_vox, int64_t stride) {
+  const double at = std::clamp(at_vox, 0.0, static_cast<double>(size_vox - 1));
+  const auto low = static_cast<int64_t>(at);
+  return {low, low + 1 < size_vox ? stride : 0, at - static_cast<double>(low)};
+}
+
+inline Sample SampleAt(const Source& s, const XyzDouble& v) {
+  const int64_t stride_x = s.size_vox.y * s.size_vox.z;
+  const AxisCell x = CellOf(v.x, s.size_vox.x, stride_x);
+  const AxisCell y = CellOf(v.y, s.size_vox.y, s.size_vox.z);
+  const AxisCell z = CellOf(v.z, s.size_vox.z, 1);
+  const int64_t first = x.low * stride_x + y.low * s.size_vox.z + z.low;
+  std::array<int64_t, 8> at{};
+  int inside = 0;
+  for (unsigned corner = 0; corner < 8; ++corner) {
+    at[corner] = first + ((corner & 4U) != 0 ? x.to_high : 0) +
+                 ((corner & 2U) != 0 ? y.to_high : 0) + ((corner & 1U) != 0 ? z.to_high : 0);
+    inside += s.mask[at[corner]] ? 1 : 0;
   }
-  const float* image = s.image_XYZ.const_data_ptr<float>();
-  const bool* mask = s.mask_XYZ.const_data_ptr<bool>();
+  if (inside == 0) return {};  // air: most of the grid
   Sample sample;
   for (unsigned corner = 0; corner < 8; ++corner) {
-    const bool hx = (corner & 4U) != 0;
-    const bool hy = (corner & 2U) != 0;
-    const bool hz = (corner & 1U) != 0;
-    const double weight =
-        (hx ? frac[0] : 1 - frac[0]) * (hy ? frac[1] : 1 - frac[1]) * (hz ? frac[2] : 1 - frac[2]);
-    const int64_t i =
-        ((hx ? high[0] : low[0]) * s.size_vox.y + (hy ? high[1] : low[1])) * s.size_vox.z +
-        (hz ? high[2] : low[2]);
-    const double inside = mask[i] ? weight : 0.0;
-    sample.signal += inside * image[i];
-    sample.covered += inside;
+    if (!s.mask[at[corner]]) continue;
+    const double weight = ((corner & 4U) != 0 ? x.frac : 1 - x.frac) *
+                          ((corner & 2U) != 0 ? y.frac : 1 - y.frac) *
+                          ((corner & 1U) != 0 ? z.frac : 1 - z.frac);
+    sample.signal += weight * s.image[at[corner]];
+    sample.covered += weight;
   }
   return sample;
 }
@@ -129,32 +143,77 @@ double Ramp(const Source& s, double z_vox) {
   return std::clamp(ramp, 1e-6, 1.0);  // the last face still counts where nothing else does
 }
 
+XyzDouble Along(const XyzDouble& start_vox, const XyzDouble& step_vox, int64_t z) {
+  const auto t = static_cast<double>(z);
+  return {start_vox.x + t * step_vox.x, start_vox.y + t * step_vox.y, start_vox.z + t * step_vox.z};
+}
+
+struct Range {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+// The voxels of a row that lie inside a station; it is convex, so they are one range.
+Range InsideRange(const Source& s, const XyzDouble& start_vox, int64_t size_z) {
+  double begin = 0;
+  double end = static_cast<double>(size_z);
+  for (std::size_t a = 0; a < 3; ++a) {
+    const double step = s.step_vox[2][a];
+    if (std::abs(step) < 1e-12) continue;
+    const double low = (-0.5 - start_vox[a]) / step;
+    const double high = (static_cast<double>(s.size_vox[a]) - 0.5 - start_vox[a]) / step;
+    begin = std::max(begin, std::min(low, high) - 1);
+    end = std::min(end, std::max(low, high) + 2);
+  }
+  Range range{static_cast<int64_t>(begin), static_cast<int64_t>(std::max(end, begin))};
+  // The quotients are rounded: the test itself has the last word.
+  const auto inside = [&](int64_t z) { return Inside(s, Along(start_vox, s.step_vox[2], z)); };
+  while (range.begin < range.end && !inside(range.begin)) ++range.begin;
+  while (range.begin < range.end && !inside(range.end - 1)) --range.end;
+  return range;
+}
+
+// Sums over the stations along one row of the grid.
+struct RowSums {
+  std::vector<double> signal;
+  std::vector<double> weight;
+  std::vector<double> most_covered;
+
+  void Clear(std::size_t size_z) {
+    signal.assign(size_z, 0.0);
+    weight.assign(size_z, 0.0);
+    most_covered.assign(size_z, 0.0);
+  }
+};
+
+void AddStation(const Source& s, int64_t x, int64_t y, int64_t size_z, RowSums& sums) {
+  const XyzDouble start_vox = Along(Along(s.first_vox, s.step_vox[0], x), s.step_vox[1], y);
+  const Range range = InsideRange(s, start_vox, size_z);
+  for (int64_t z = range.begin; z < range.end; ++z) {
+    const XyzDouble v = Along(start_vox, s.step_vox[2], z);
+    const Sample sample = SampleAt(s, v);
+    if (sample.covered == 0) continue;
+    const double ramp = Ramp(s, v.z);
+    const auto i = static_cast<std::size_t>(z);
+    sums.signal[i] += ramp * sample.signal;
+    sums.weight[i] += ramp * sample.covered;
+    sums.most_covered[i] = std::max(sums.most_covered[i], sample.covered);
+  }
+}
+
 void MergeRow(const std::vector<Source>& sources,
               int64_t x,
               int64_t y,
               int64_t size_z,
+              RowSums& sums,
               float* image,
               bool* body) {
+  sums.Clear(static_cast<std::size_t>(size_z));
+  for (const Source& s : sources) AddStation(s, x, y, size_z, sums);
   for (int64_t z = 0; z < size_z; ++z) {
-    double signal = 0;
-    double weight = 0;
-    double most_covered = 0;
-    for (const Source& s : sources) {
-      XyzDouble v;
-      for (std::size_t a = 0; a < 3; ++a) {
-        v[a] = s.first_vox[a] + static_cast<double>(x) * s.step_vox[0][a] +
-               static_cast<double>(y) * s.step_vox[1][a] +
-               static_cast<double>(z) * s.step_vox[2][a];
-      }
-      if (!Inside(s, v)) continue;
-      const Sample sample = SampleAt(s, v);
-      const double ramp = Ramp(s, v.z);
-      signal += ramp * sample.signal;
-      weight += ramp * sample.covered;
-      most_covered = std::max(most_covered, sample.covered);
-    }
-    body[z] = most_covered >= 0.5;
-    image[z] = body[z] ? static_cast<float>(signal / weight) : 0.0F;
+    const auto i = static_cast<std::size_t>(z);
+    body[z] = sums.most_covered[i] >= 0.5;
+    image[z] = body[z] ? static_cast<float>(sums.signal[i] / sums.weight[i]) : 0.0F;
   }
 }
 
@@ -195,11 +254,13 @@ Merged MergeStations(const std::vector<MergeInput>& stations,
   float* image = image_XYZ.mutable_data_ptr<float>();
   bool* body = body_XYZ.mutable_data_ptr<bool>();
   ParallelFor(size_vox.x * size_vox.y, 64, [&](int64_t begin, int64_t end) {
+    RowSums sums;
     for (int64_t row = begin; row < end; ++row) {
       MergeRow(sources,
                row / size_vox.y,
                row % size_vox.y,
                size_vox.z,
+               sums,
                image + row * size_vox.z,
                body + row * size_vox.z);
     }

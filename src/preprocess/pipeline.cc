@@ -146,6 +146,7 @@ PipelineOptions PresetOptions(Preset preset) {
   options.mask_from = MaskFrom::kHighestB;
   options.mask.threshold = MaskThreshold::kAuthor;
   options.mask.estimate_mm = 0;
+  options.mask.min_part_ml = 10000;  // the largest part alone
   options.isis.estimator = GainEstimator::kAuthorMean;
   options.isis.min_vox = 1;
   options.to_t1.driver = DriverImage::kAdc;

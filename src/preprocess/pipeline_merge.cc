@@ -82,18 +82,29 @@ json RegisterToT1Step(PipelineState& state, const PipelineOptions& options) {
   if (!found.notice.empty()) state.notices.push_back(found.notice);
   return {{"shift_mm", {found.shift_mm.x, found.shift_mm.y, found.shift_mm.z}},
           {"angle_deg", found.angle_deg},
+          {"dwi_from_t1",
+           {{"rotation", found.dwi_from_t1.rotation},
+            {"offset_mm",
+             {found.dwi_from_t1.offset_mm.x,
+              found.dwi_from_t1.offset_mm.y,
+              found.dwi_from_t1.offset_mm.z}}}},
           {"information_before_nats", found.information_before},
           {"information_after_nats", found.information_after}};
 }
 
-json MergeStep(const PipelineState& state, const PipelineOptions& options, CaseVolumes& volumes) {
-  const std::vector<MergeInput> t1 = Inputs(state, kT1, 0, options);
+json MergeStep(PipelineState& state, const PipelineOptions& options, CaseVolumes& volumes) {
+  std::vector<MergeInput> t1 = Inputs(state, kT1, 0, options);
   const std::vector<MergeInput> dwi = Inputs(state, kDwi, options.b_target_s_per_mm2, options);
   const XyzDouble spacing_mm = options.spacing_mm.value_or(OwnSpacing(t1));
   const Geometry grid = MergedGrid(GridsOf(t1), spacing_mm);
   Merged merged = MergeStations(t1, grid);
   volumes.t1 = merged.image;
   volumes.body = {merged.body_XYZ.to(at::kByte), grid};
+  volumes.t1_seams_vox = SeamsVox(GridsOf(t1), grid);
+  // The finest stations are the largest part of a case's memory and not needed again.
+  t1.clear();
+  std::erase_if(state.stations, [](const Station& s) { return s.modality == kT1; });
+  std::erase_if(state.mask_XYZ, [](const auto& entry) { return entry.first.first == kT1; });
   const bool own_grid = options.faults.dwi_own_grid;
   const Geometry dwi_grid = own_grid ? MergedGrid(GridsOf(dwi), OwnSpacing(dwi)) : grid;
   const RigidMap dwi_from_grid = own_grid ? RigidMap{} : state.dwi_from_t1;
@@ -107,10 +118,11 @@ json MergeStep(const PipelineState& state, const PipelineOptions& options, CaseV
     volumes.adc =
         MergeStations(Inputs(state, kAdcModality, 0, options), dwi_grid, dwi_from_grid).image;
   }
-  volumes.t1_seams_vox = SeamsVox(GridsOf(t1), grid);
   volumes.dwi_seams_vox = SeamsVox(GridsOf(dwi), grid);
   return {{"size_vox", {grid.size_vox.x, grid.size_vox.y, grid.size_vox.z}},
           {"spacing_mm", {spacing_mm.x, spacing_mm.y, spacing_mm.z}},
+          {"t1_seams_vox", volumes.t1_seams_vox},
+          {"dwi_seams_vox", volumes.dwi_seams_vox},
           {"body_ml", volumes.body.data().sum().item<double>() * grid.VoxelMl()},
           {"diffusion_coverage_frac",
            merged.body_XYZ.sum().item<double>() /

@@ -15,7 +15,7 @@ nlohmann::json BiasStep(PipelineState& state, const PipelineOptions& options);
 nlohmann::json IsisStep(PipelineState& state, const PipelineOptions& options);
 nlohmann::json RegisterStationsStep(PipelineState& state, const PipelineOptions& options);
 nlohmann::json RegisterToT1Step(PipelineState& state, const PipelineOptions& options);
-nlohmann::json MergeStep(const PipelineState& state,
+nlohmann::json MergeStep(PipelineState& state,
                          const PipelineOptions& options,
                          CaseVolumes& volumes);
 

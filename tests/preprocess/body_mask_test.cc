@@ -87,6 +87,17 @@ TEST(BodyMask, OfFineVoxelsIsFoundOnCoarserOnesWithinAVoxel) {
   }
 }
 
+TEST(BodyMask, KeepsArmsThatLieApartAndDropsSpecks) {
+  const Tensor image_XYZ = at::zeros({100, 40, 20});
+  image_XYZ.narrow(0, 30, 40).narrow(1, 5, 30).fill_(500);                  // trunk
+  image_XYZ.narrow(0, 5, 8).narrow(1, 15, 8).fill_(400);                    // an arm: 46 mL
+  image_XYZ.narrow(0, 90, 4).narrow(1, 15, 4).narrow(2, 0, 10).fill_(400);  // 5.8 mL
+  const Volume image(image_XYZ, {.size_vox = {100, 40, 20}, .spacing_mm = {3, 3, 4}});
+  const Tensor mask_XYZ = BodyMask(image, {.closing_mm = 0, .margin_mm = 0}, 50);
+  EXPECT_TRUE(mask_XYZ.narrow(0, 5, 8).narrow(1, 15, 8).all().item<bool>());
+  EXPECT_FALSE(mask_XYZ.narrow(0, 90, 4).any().item<bool>());
+}
+
 TEST(BodyMask, RefusesAnEmptyStation) {
   const Volume image(at::zeros({8, 8, 8}), {.size_vox = {8, 8, 8}});
   EXPECT_THROW(BodyMask(image, {}, 1), Error);

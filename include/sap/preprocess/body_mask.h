@@ -16,6 +16,7 @@ struct BodyMaskOptions {
   double closing_mm = 6.0;
   double margin_mm = 2.0;
   double estimate_mm = 2.0;
+  double min_part_ml = 20.0;
 
   template <typename Visitor>
   void Describe(Visitor& v) {
@@ -28,6 +29,9 @@ struct BodyMaskOptions {
     v.Field("estimate", estimate_mm)
         .Help("finer voxels are averaged to at most this edge to find the mask; 0 = as they are")
         .Range(0.0, 10.0);
+    v.Field("min_part", min_part_ml)
+        .Help("parts beside the largest one, such as arms, are body from this volume on [mL]")
+        .Range(0.0, 10000.0);
   }
 };
 
@@ -35,8 +39,9 @@ struct BodyMaskOptions {
 // num_bins equal bins over the values' range. values: float32, any shape, at least one element.
 double OtsuThreshold(const Tensor& values, int num_bins = 256);
 
-// Body of one station (preprocessing §1.3, §6): signal above the threshold, largest 6-connected
-// part, closing, holes filled, margin. Air is never filled: a hole is what an axial slice's
+// Body of one station (preprocessing §1.3, §6): signal above the threshold, the largest
+// 6-connected part and all of at least min_part (arms and hands lie apart in many stations),
+// closing, holes filled, margin. Air is never filled: a hole is what an axial slice's
 // tissue encloses, so that air beside a body that spans the field of view stays out and lungs that
 // reach the station's last slice are still inside. The mask is found on voxels of about
 // `estimate` mm, the means of finer ones, and brought back by linear interpolation: a body has no
