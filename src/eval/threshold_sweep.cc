@@ -19,7 +19,8 @@ struct Growing {
   bool touches_any = false;   // a reference lesion, ignored ones included
   bool touches_real = false;  // one that is not ignored
   bool touches_large = false;
-  std::vector<int32_t> waiting;  // lesions to detect once the component is a candidate
+  std::vector<int32_t> waiting;        // lesions to detect once the component is a candidate
+  std::vector<int32_t> waiting_large;  // large ones among them, by large_candidate
 };
 
 // Lesion of each voxel of the crop and what the options make of it.
@@ -30,8 +31,7 @@ struct SweepReference {
 };
 
 SweepReference LabelReference(const CaseInput& input, const MatchOptions& options) {
-  const Components found =
-      LabelComponents(input.reference_XYZ != 0, static_cast<Connectivity>(options.connectivity));
+  const Components found = eval::LabelReference(input.reference_XYZ, options);
   SweepReference reference{.labels_XYZ = found.labels_XYZ,
                            .ignored = std::vector<bool>(found.list.size() + 1, false),
                            .large = std::vector<bool>(found.list.size() + 1, false)};
@@ -101,7 +101,8 @@ class Sweep {
             input.reference_XYZ.size(0), input.reference_XYZ.size(1), input.reference_XYZ.size(2)},
         neighbours_(Neighbours(options.connectivity)),
         slot_of_voxel_(static_cast<std::size_t>(size_vox_.Product()), -1),
-        detected_(reference_.ignored.size(), false) {
+        detected_(reference_.ignored.size(), false),
+        detected_large_(reference_.ignored.size(), false) {
     for (std::size_t label = 1; label < reference_.ignored.size(); ++label) {
       if (reference_.ignored[label]) continue;
       ++all_.lesions;
@@ -141,6 +142,7 @@ class Sweep {
     component.touches_large =
         component.touches_real && reference_.large[static_cast<std::size_t>(label)];
     if (component.touches_real) component.waiting.push_back(label);
+    if (component.touches_large) component.waiting_large.push_back(label);
     return component;
   }
 
@@ -171,6 +173,8 @@ class Sweep {
     kept.touches_real |= gone.touches_real;
     kept.touches_large |= gone.touches_large;
     kept.waiting.insert(kept.waiting.end(), gone.waiting.begin(), gone.waiting.end());
+    kept.waiting_large.insert(
+        kept.waiting_large.end(), gone.waiting_large.begin(), gone.waiting_large.end());
     gone = {};
     Count(kept, +1);
   }
@@ -185,22 +189,23 @@ class Sweep {
     all_.false_positives += component.touches_any ? 0 : sign;
     all_.matched_candidates += component.touches_real ? sign : 0;
     large_.false_positives += large_fp ? sign : 0;
-    large_.matched_candidates += component.touches_large ? sign : 0;
+    const bool may_hit = is_large || options_.large_candidate == LargeCandidate::kAny;
+    large_.matched_candidates += component.touches_large && may_hit ? sign : 0;
     all_.candidates = all_.matched_candidates + all_.false_positives;
     large_.candidates = large_.matched_candidates + large_.false_positives;
-    if (sign > 0) Detect(component);
+    if (sign < 0) return;
+    Detect(component.waiting, detected_, all_.detected);
+    if (may_hit) Detect(component.waiting_large, detected_large_, large_.detected);
   }
 
   // A detected lesion stays detected: components only grow.
-  void Detect(Growing& component) {
-    for (const int32_t label : component.waiting) {
+  static void Detect(std::vector<int32_t>& waiting, std::vector<bool>& detected, int64_t& count) {
+    for (const int32_t label : waiting) {
       const auto l = static_cast<std::size_t>(label);
-      if (detected_[l]) continue;
-      detected_[l] = true;
-      ++all_.detected;
-      large_.detected += reference_.large[l] ? 1 : 0;
+      count += detected[l] ? 0 : 1;
+      detected[l] = true;
     }
-    component.waiting.clear();
+    waiting.clear();
   }
 
   SweepReference reference_;
@@ -212,6 +217,7 @@ class Sweep {
   std::vector<int32_t> parent_;
   std::vector<Growing> components_;
   std::vector<bool> detected_;
+  std::vector<bool> detected_large_;
   DetectionCounts all_;
   DetectionCounts large_;
 };
@@ -223,13 +229,17 @@ std::vector<ThresholdCounts> MatchEach(const CaseInput& input,
   std::vector<ThresholdCounts> result;
   for (const double threshold : thresholds) {
     const MatchResult match = MatchLesions(
-        input.reference_XYZ != 0, input.probability_XYZ >= threshold, input.spacing_mm, options);
+        input.reference_XYZ, input.probability_XYZ >= threshold, input.spacing_mm, options);
     result.push_back({threshold, CountAll(match), CountLarge(match)});
   }
   return result;
 }
 
 }  // namespace
+
+bool SweepsInOnePass(const MatchOptions& options) {
+  return options.matching == Matching::kAnyOverlap && options.extra_hit == ExtraHit::kIgnored;
+}
 
 std::vector<ThresholdCounts> SweepThresholds(const CaseInput& input,
                                              const std::vector<double>& thresholds,
@@ -238,7 +248,7 @@ std::vector<ThresholdCounts> SweepThresholds(const CaseInput& input,
                 std::is_sorted(thresholds.begin(), thresholds.end()),
             "thresholds must ascend from above 0");
   RequireValid(input);
-  if (options.matching != Matching::kAnyOverlap) return MatchEach(input, thresholds, options);
+  if (!SweepsInOnePass(options)) return MatchEach(input, thresholds, options);
   const Tensor probability_XYZ = input.probability_XYZ.to(at::kFloat).contiguous();
   const ActiveVoxels active =
       SortActive(probability_XYZ.data_ptr<float>(), probability_XYZ.numel(), thresholds);

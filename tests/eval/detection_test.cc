@@ -58,8 +58,9 @@ void ExpectGolden(const CaseLesions& result, const nlohmann::json& golden) {
   EXPECT_EQ(result.all.matched_candidates, by_candidate.at("matched_candidates"));
   // Without lesions F2 is NaN here whatever counts as true positive; the reference says 0.
   if (result.all.lesions > 0) {
-    ExpectRatio(result.all.CandidatePrecision(), by_candidate.at("precision"));
-    ExpectRatio(result.all.CandidateF2(), by_candidate.at("F2"));
+    const RatioOptions options{.tp_count = TpCount::kCandidate};
+    ExpectRatio(result.all.Precision(options), by_candidate.at("precision"));
+    ExpectRatio(result.all.F2(options), by_candidate.at("F2"));
   }
   EXPECT_EQ(result.large.lesions, golden.at("ge_1ml").at("n_ref"));
   EXPECT_EQ(result.large.detected, golden.at("ge_1ml").at("TP"));
@@ -104,7 +105,9 @@ TEST(DetectionCounts, RatiosFollowTheTableOfEdgeCases) {
   EXPECT_DOUBLE_EQ(usual.Sensitivity(), 5.0 / 7);
   EXPECT_DOUBLE_EQ(usual.Precision(), 5.0 / 8);
   EXPECT_DOUBLE_EQ(usual.F2(), 25.0 / (25 + 8 + 3));
-  EXPECT_DOUBLE_EQ(usual.CandidatePrecision(), 6.0 / 9);
+  const RatioOptions by_candidate{.tp_count = TpCount::kCandidate};
+  EXPECT_DOUBLE_EQ(usual.Precision(by_candidate), 6.0 / 9);
+  EXPECT_DOUBLE_EQ(usual.F2(by_candidate), 5 * (6.0 / 9) * (5.0 / 7) / (4 * 6.0 / 9 + 5.0 / 7));
   const DetectionCounts no_candidate{.lesions = 3};
   EXPECT_EQ(no_candidate.Sensitivity(), 0.0);
   EXPECT_EQ(no_candidate.Precision(), 0.0);
@@ -117,6 +120,21 @@ TEST(DetectionCounts, RatiosFollowTheTableOfEdgeCases) {
   EXPECT_TRUE(std::isnan(nothing.Sensitivity()));
   EXPECT_TRUE(std::isnan(nothing.Precision()));
   EXPECT_TRUE(std::isnan(nothing.F2()));
+}
+
+TEST(DetectionCounts, OptionsFillTheEmptyRowsOfTheTable) {
+  const RatioOptions all_set{.empty_prediction = EmptyPrediction::kNaN,
+                             .empty_reference = EmptyReference::kZero,
+                             .both_empty = BothEmpty::kOne};
+  const DetectionCounts no_candidate{.lesions = 3};
+  EXPECT_TRUE(std::isnan(no_candidate.Precision(all_set)));
+  EXPECT_EQ(no_candidate.F2(all_set), 0.0);
+  EXPECT_EQ(no_candidate.Sensitivity(), 0.0);
+  const DetectionCounts no_lesion{.candidates = 2, .false_positives = 2};
+  EXPECT_EQ(no_lesion.F2(all_set), 0.0);
+  EXPECT_EQ(no_lesion.Precision(all_set), 0.0);
+  EXPECT_EQ(DetectionCounts{}.F2(all_set), 1.0);
+  EXPECT_TRUE(std::isnan(DetectionCounts{}.Precision(all_set)));
 }
 
 TEST(Summarize, CountsWhatItLeavesOut) {

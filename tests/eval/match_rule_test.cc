@@ -137,10 +137,10 @@ TEST(ScoreCandidates, TakesTheLargestProbability) {
   probability[1][1][1] = 0.6F;
   probability[1][1][2] = 0.8F;
   probability[5][5][5] = 0.7F;
-  MatchLabels labels;
-  MatchResult match =
-      MatchLesions(at::zeros({8, 8, 8}, at::kByte), probability > 0.5, kUnit, {}, &labels);
-  ScoreCandidates(labels, probability, match);
+  const LabelledCase labelled =
+      LabelCase(at::zeros({8, 8, 8}, at::kByte), probability > 0.5, kUnit, {});
+  MatchResult match = MatchLesions(labelled, {});
+  ScoreCandidates(labelled, probability, match);
   EXPECT_FLOAT_EQ(match.candidates[0].score, 0.8F);
   EXPECT_FLOAT_EQ(match.candidates[1].score, 0.7F);
 }

@@ -78,6 +78,11 @@ struct ReportSection {
   std::string markdown;  // one pipe table
 };
 
+// How much the open rules can matter: lesions and candidates of each method under each
+// connectivity, and its match groups.
+ReportSection AuditSection(const std::vector<std::string>& method_names,
+                           const std::vector<LesionSummary>& summaries);
+
 // One page without links to other files; `svg` are figures in order, title and picture.
 std::string ReportHtml(const Comparison& comparison,
                        const std::vector<MethodCurves>& curves,
