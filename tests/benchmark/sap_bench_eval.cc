@@ -2,6 +2,7 @@
 // Evaluation steps on a whole-body exam (default 384 x 384 x 1000 voxels, 60 lesions), each beside
 // a named alternative: one line each with both times and the ratio. Options: x y z.
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 
 #include <ATen/ATen.h>
@@ -10,6 +11,7 @@
 #include "bench_support.h"
 #include "sap/core/rng.h"
 #include "sap/eval/bootstrap.h"
+#include "sap/eval/sensitivity.h"
 #include "sap/eval/stats.h"
 #include "sap/eval/surface.h"
 #include "sap/eval/threshold.h"
@@ -65,6 +67,14 @@ void Run(const XyzInt& n) {
          Seconds([&] { SweepThresholds(input, DefaultThresholds(), options); }),
          "99 labellings (3 timed, x 33)",
          33 * few_s);
+  const auto load = [&](std::size_t) { return input; };
+  SensitivityStudy study(0.5, options);
+  const auto visit = std::bind_front(&SensitivityStudy::Add, &study);
+  const double plain_s = Seconds([&] { EvaluateLesions(1, load, 0.5, options); });
+  Report("evaluation with 9 other rules",
+         Seconds([&] { EvaluateLesions(1, load, 0.5, options, visit); }),
+         "10 evaluations (1 timed, x 10)",
+         10 * plain_s);
   Rng rng({.seed = 2});
   std::vector<double> values;
   for (int i = 0; i < 33; ++i) values.push_back(rng.Uniform());

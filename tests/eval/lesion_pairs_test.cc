@@ -50,12 +50,14 @@ TEST(LesionPairs, VoronoiGivesEachVoxelToTheNearestLesion) {
 }
 
 TEST(LesionPairs, VoronoiLooksAtLesionVoxelsBesideTheCandidatesBox) {
-  // The candidate touches the end of a long lesion that runs beside its box.
-  const Tensor reference = Blocks({{{2, 2, 2}, {3, 10, 3}}, {{6, 2, 2}, {7, 3, 3}}});
-  const Tensor predicted = Blocks({{{2, 2, 2}, {7, 3, 3}}});
+  // The first lesion touches the line at its begin and runs along it, one row beside its box.
+  const Tensor reference =
+      Blocks({{{2, 2, 2}, {3, 4, 3}}, {{3, 3, 2}, {7, 4, 3}}, {{8, 2, 2}, {9, 3, 3}}});
+  const Tensor predicted = Blocks({{{2, 2, 2}, {9, 3, 3}}});
   const CaseLesions result = Evaluate(reference, predicted, LesionPair::kVoronoi);
-  EXPECT_EQ(result.match.lesions[0].candidates_vox + result.match.lesions[1].candidates_vox, 5);
   EXPECT_EQ(result.match.lesions[0].overlap_vox, 1);
+  EXPECT_EQ(result.match.lesions[0].candidates_vox, 5);  // up to slice 6
+  EXPECT_EQ(result.match.lesions[1].candidates_vox, 2);
 }
 
 TEST(LesionPairs, VoronoiPartsAreThoseOfASearchThroughAllVoxels) {
