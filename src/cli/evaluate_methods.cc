@@ -2,12 +2,16 @@
 #include "cli/evaluate_methods.h"
 
 #include <algorithm>
+#include <functional>
 #include <iostream>
+#include <map>
 #include <set>
 
 #include <nlohmann/json.hpp>
 
 #include "cli/evaluate_figures.h"
+#include "cli/evaluate_preset.h"
+#include "cli/evaluate_sensitivity.h"
 #include "sap/core/error.h"
 #include "sap/core/files.h"
 #include "sap/core/log.h"
@@ -46,6 +50,26 @@ std::vector<CasePair> EvaluationPairs(const EvaluateOptions& options,
               !pairs.empty(),
               "every case is a tuning case; nothing is left to evaluate");
   return pairs;
+}
+
+// Before any volume is read: tests compare methods exam by exam.
+void RequireSameCases(const std::vector<MethodPairs>& methods) {
+  std::map<std::string, std::set<std::string>> methods_of_case;
+  for (const MethodPairs& method : methods) {
+    for (const CasePair& pair : method.pairs) methods_of_case[pair.id].insert(method.name);
+  }
+  std::vector<std::string> faults;
+  for (const auto& [id, having] : methods_of_case) {
+    for (const MethodPairs& method : methods) {
+      if (having.contains(method.name)) continue;
+      faults.push_back(fmt::format("{}: method {} has no prediction of it", id, method.name));
+    }
+  }
+  SAP_REQUIRE(ErrorKind::kInput,
+              faults.empty(),
+              "{}\nall methods need the same cases: predict these too, or name the common ones in "
+              "`cases`",
+              fmt::join(faults, "\n"));
 }
 
 std::string TuningFolder(const EvaluateOptions& options, const MethodPairs& method) {
@@ -90,6 +114,7 @@ void WriteComparison(const EvaluateOptions& options,
                      const eval::Comparison& comparison,
                      const std::vector<eval::LesionSummary>& summaries,
                      const std::vector<eval::MethodCurves>& curves,
+                     const std::vector<eval::MethodSensitivity>& sensitivity,
                      const json& summary) {
   const fs::path folder = options.output_dir;
   using eval::TableFormat;
@@ -99,7 +124,11 @@ void WriteComparison(const EvaluateOptions& options,
   WriteFileAtomically(folder / "tests.csv", eval::TestsCsv(comparison));
   WriteFileAtomically(folder / "froc.csv", eval::FrocCsv(curves));
   WriteFileAtomically(folder / "volume_curve.csv", eval::VolumeCurveCsv(curves));
-  std::vector<eval::ReportSection> sections;
+  std::vector<eval::ReportSection> sections = {
+      RulesSection(options), eval::AuditSection(comparison.method_names, summaries)};
+  for (auto& section : WriteSensitivity(options, comparison, summaries, sensitivity)) {
+    sections.push_back(std::move(section));
+  }
   if (options.published_values) {
     const std::string published = eval::PublishedMarkdown(
         comparison, eval::ReadPublishedValues(ParseConfigFile(*options.published_values)));
@@ -153,6 +182,7 @@ std::vector<MethodPairs> FindMethods(const EvaluateOptions& options) {
   for (MethodPairs& method : methods) {
     method.pairs = EvaluationPairs(options, method.prediction_dir);
   }
+  RequireSameCases(methods);
   return methods;
 }
 
@@ -163,15 +193,25 @@ int EvaluateLesionMethods(const EvaluateOptions& options,
   std::vector<std::string> names;
   std::vector<eval::LesionSummary> summaries;
   std::vector<eval::MethodCurves> curves;
+  std::vector<eval::MethodSensitivity> sensitivity;
   json summary = record;
   for (const MethodPairs& method : methods) {
     json own_record = record;
     const double threshold = Threshold(options, method, own_record);
     Progress progress("evaluating " + method.name, std::ssize(method.pairs));
     names.push_back(method.name);
-    summaries.push_back(eval::EvaluateLesions(
-        method.pairs.size(), LesionLoader(method.pairs, progress), threshold, options.match));
+    eval::SensitivityStudy study(threshold, options.match);
+    eval::CaseVisitor visit;
+    if (options.sensitivity_analysis) visit = std::bind_front(&eval::SensitivityStudy::Add, &study);
+    summaries.push_back(eval::EvaluateLesions(method.pairs.size(),
+                                              LesionLoader(method.pairs, progress),
+                                              threshold,
+                                              options.match,
+                                              visit));
     progress.Finish();
+    if (options.sensitivity_analysis) {
+      sensitivity.push_back({method.name, study.Rows(summaries.back(), options.froc)});
+    }
     curves.push_back(eval::CurvesOf(method.name, summaries.back(), options.froc));
     own_record["froc"] = eval::CurvesJson(curves.back(), options.froc);
     if (methods.size() > 1) {
@@ -190,7 +230,7 @@ int EvaluateLesionMethods(const EvaluateOptions& options,
     eval::WriteReport(options.output_dir, summaries[0], summary);
     summary.update(eval::SummaryJson(summaries[0]));
   }
-  WriteComparison(options, comparison, summaries, curves, summary);
+  WriteComparison(options, comparison, summaries, curves, sensitivity, summary);
   if (context.json) {
     std::cout << summary.dump(2) << "\n";
   } else if (!context.quiet) {
