@@ -46,6 +46,7 @@ struct EvaluateOptions {
   eval::CompareOptions compare;
   eval::FeatureOptions feature_study;
   std::optional<std::string> published_values;
+  std::optional<std::string> folds;
   bool figures = true;
   eval::AbsentClass absent_class = eval::AbsentClass::kZero;
   bool skeleton_majority_vote = false;
@@ -84,6 +85,10 @@ struct EvaluateOptions {
     feature_study.Describe(v);
     v.Field("published_values", published_values)
         .Help("published_values.yaml to compare with methods of the same names; null = none");
+    v.Field("folds", folds)
+        .Help(
+            "split that the models were trained with (sap-split, nnU-Net's list, or CSV "
+            "case,fold): means over folds beside those over patients; null = none");
     v.Field("figures", figures).Help("draw figures (gnuplot) and put them into report.html");
     v.Field("absent_class", absent_class)
         .Help("Dice of a region that only the prediction has: 0, or left out");
