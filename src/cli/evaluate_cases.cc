@@ -203,7 +203,7 @@ eval::CaseInput LoadLesionCase(const CasePair& pair) {
   const Volume prediction = ReadVolume(pair.prediction);
   const bool by_component = pair.gt_instances == eval::GtInstances::kComponents;
   return {.id = pair.id,
-          .reference_XYZ = by_component ? reference.data() != 0 : InstanceLabels(pair, reference),
+          .reference_XYZ = by_component ? reference.data() : InstanceLabels(pair, reference),
           .probability_XYZ =
               pair.is_probability ? prediction.data() : (prediction.data() > 0).to(at::kFloat),
           .spacing_mm = reference.geometry().spacing_mm};

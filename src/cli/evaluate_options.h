@@ -56,6 +56,7 @@ struct EvaluateOptions {
   eval::FeatureOptions feature_study;
   std::optional<std::string> published_values;
   bool sensitivity_analysis = false;
+  std::optional<std::string> folds;
   bool figures = true;
   eval::AbsentClass absent_class = eval::AbsentClass::kZero;
   bool skeleton_majority_vote = false;
@@ -98,6 +99,10 @@ struct EvaluateOptions {
         .Help("published_values.yaml to compare with methods of the same names; null = none");
     v.Field("sensitivity_analysis", sensitivity_analysis)
         .Help("how every headline number moves when one open choice is made otherwise");
+    v.Field("folds", folds)
+        .Help(
+            "split that the models were trained with (sap-split, nnU-Net's list, or CSV "
+            "case,fold): means over folds beside those over patients; null = none");
     v.Field("figures", figures).Help("draw figures (gnuplot) and put them into report.html");
     v.Field("absent_class", absent_class)
         .Help("Dice of a region that only the prediction has: 0, or left out");

@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <future>
 #include <limits>
 
 #include <ATen/ATen.h>
 
 #include "eval/lesion_pairs.h"
+#include "eval/probability_scan.h"
 #include "eval/volume_rule.h"
 #include "sap/core/error.h"
+#include "sap/core/parallel.h"
 #include "sap/eval/stats.h"
 #include "sap/eval/threshold.h"
 
@@ -38,31 +41,26 @@ double GlobalDice(const CaseLesions& one, const RatioOptions& options) {
   return std::isnan(dice) && options.both_empty == BothEmpty::kOne ? 1.0 : dice;
 }
 
-// Lesions and candidates under each connectivity; that of `labelled` is counted already.
-std::vector<ConnectivityCounts> AuditConnectivity(const CaseInput& input,
-                                                  const LabelledCase& labelled,
-                                                  double threshold,
+// Lesions that count and candidates that are kept under each connectivity.
+std::vector<ConnectivityCounts> AuditConnectivity(const LabelledCase& labelled,
                                                   const MatchOptions& options) {
-  const auto count = [&](const Components& found, double least_ml) {
-    return std::count_if(found.list.begin(), found.list.end(), [&](const Component& c) {
-      return AtLeastMl(c.num_vox, input.spacing_mm, least_ml);
+  const auto count = [&](const std::vector<int64_t>& sizes_vox, double least_ml) {
+    return std::count_if(sizes_vox.begin(), sizes_vox.end(), [&](int64_t num_vox) {
+      return AtLeastMl(num_vox, labelled.spacing_mm, least_ml);
     });
   };
+  std::vector<int64_t> instances_vox;
+  for (const Component& lesion : labelled.reference.list) instances_vox.push_back(lesion.num_vox);
   std::vector<ConnectivityCounts> audit;
   for (const int connectivity : {6, 18, 26}) {
-    MatchOptions other = options;
-    other.connectivity = connectivity;
-    const bool own = connectivity == options.connectivity;
-    const bool same_reference = own || options.gt_instances == GtInstances::kFile;
     const auto neighbours = static_cast<Connectivity>(connectivity);
-    ConnectivityCounts counts{.connectivity = connectivity};
-    counts.lesions = same_reference
-                         ? count(labelled.reference, options.min_gt_ml)
-                         : count(LabelReference(input.reference_XYZ, other), options.min_gt_ml);
-    counts.candidates = own ? count(labelled.predicted, options.min_candidate_ml)
-                            : count(LabelComponents(input.probability_XYZ >= threshold, neighbours),
-                                    options.min_candidate_ml);
-    audit.push_back(counts);
+    const std::vector<int64_t> lesions_vox = options.gt_instances == GtInstances::kFile
+                                                 ? instances_vox
+                                                 : ComponentSizes(labelled.reference, neighbours);
+    audit.push_back({.connectivity = connectivity,
+                     .lesions = count(lesions_vox, options.min_gt_ml),
+                     .candidates = count(ComponentSizes(labelled.predicted, neighbours),
+                                         options.min_candidate_ml)});
   }
   return audit;
 }
@@ -84,12 +82,12 @@ CaseLesions Evaluate(const CaseInput& input,
                      double threshold,
                      const MatchOptions& options,
                      const CaseVisitor& visit) {
-  RequireValid(input);
+  RequireOneGrid(input);
   const LabelledCase labelled =
-      LabelCase(input.reference_XYZ, input.probability_XYZ >= threshold, input.spacing_mm, options);
+      LabelCase(input.reference_XYZ, AtLeast(input, threshold), input.spacing_mm, options);
   CaseLesions result = EvaluateLabelled(input, labelled, options);
   MeasureNearestLesions(labelled, result.match);
-  result.audit = AuditConnectivity(input, labelled, threshold, options);
+  result.audit = AuditConnectivity(labelled, options);
   if (visit) visit(input, labelled, result);
   return result;
 }
@@ -164,7 +162,7 @@ DetectionCounts CountLarge(const MatchResult& match) {
   return counts;
 }
 
-void RequireValid(const CaseInput& input) {
+void RequireOneGrid(const CaseInput& input) {
   SAP_REQUIRE(ErrorKind::kGeometry,
               input.reference_XYZ.dim() == 3 &&
                   input.reference_XYZ.sizes() == input.probability_XYZ.sizes(),
@@ -173,6 +171,10 @@ void RequireValid(const CaseInput& input) {
               input.id,
               ShapeString(input.reference_XYZ),
               ShapeString(input.probability_XYZ));
+}
+
+void RequireValid(const CaseInput& input) {
+  RequireOneGrid(input);
   const Tensor& probability_XYZ = input.probability_XYZ;
   if (!probability_XYZ.is_floating_point() || probability_XYZ.numel() == 0) return;
   // One pass tells all: NaN makes both ends NaN.
@@ -201,7 +203,7 @@ CaseLesions EvaluateLabelled(const CaseInput& input,
                              const MatchOptions& options) {
   VoronoiParts parts;
   CaseLesions result{.id = input.id, .match = MatchLesions(labelled, options, &parts)};
-  ScoreCandidates(labelled, input.probability_XYZ, result.match);
+  ScoreCandidates(labelled, input.probability_XYZ, result.match, options.candidate_score);
   result.surfaces =
       PairSurfaces(result.match, labelled, parts, options.lesion_pair, options.nsd_tolerances_mm);
   result.all = CountAll(result.match);
@@ -220,21 +222,31 @@ CaseLesions EvaluateLabelled(const CaseInput& input,
   return result;
 }
 
+void ForEachCase(std::size_t num_cases,
+                 const CaseLoader& load,
+                 const std::function<void(const CaseInput& input)>& visit) {
+  std::future<CaseInput> next;
+  for (std::size_t i = 0; i < num_cases; ++i) {
+    const CaseInput input = next.valid() ? next.get() : load(i);
+    if (i + 1 < num_cases && NumThreads() > 1) next = std::async(std::launch::async, load, i + 1);
+    visit(input);
+  }
+}
+
 LesionSummary EvaluateLesions(std::size_t num_cases,
                               const CaseLoader& load,
                               double threshold,
                               const MatchOptions& options,
                               const CaseVisitor& visit) {
   LesionSummary summary{.threshold = threshold, .options = options};
-  for (std::size_t i = 0; i < num_cases; ++i) {
-    const CaseInput input = load(i);
+  ForEachCase(num_cases, load, [&](const CaseInput& input) {
     summary.cases.push_back(Evaluate(input, threshold, options, visit));
     if (SweepsInOnePass(options)) {
       summary.sweeps.push_back(SweepThresholds(input, DefaultThresholds(), options));
     }
     summary.pooled_all += summary.cases.back().all;
     summary.pooled_large += summary.cases.back().large;
-  }
+  });
   return summary;
 }
 

@@ -2,7 +2,6 @@
 #include "sap/eval/lesion_match.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <numeric>
 #include <set>
@@ -13,6 +12,7 @@
 #include "eval/lesion_pairs.h"
 #include "eval/match_rule.h"
 #include "eval/volume_rule.h"
+#include "sap/eval/stats.h"
 
 namespace sap::eval {
 namespace {
@@ -153,6 +153,19 @@ void MarkLargeHits(MatchResult& match, LargeCandidate rule) {
   }
 }
 
+double ScoreOf(const std::vector<double>& values, CandidateScore rule) {
+  switch (rule) {
+    case CandidateScore::kMean:
+      return std::accumulate(values.begin(), values.end(), 0.0) /
+             static_cast<double>(values.size());
+    case CandidateScore::kP95:
+      return Quantile(values, 0.95);
+    case CandidateScore::kMax:
+      break;
+  }
+  return *std::max_element(values.begin(), values.end());
+}
+
 }  // namespace
 
 double ReferenceLesion::PairDice() const {
@@ -189,19 +202,27 @@ MatchResult MatchLesions(const Tensor& reference_XYZ,
   return MatchLesions(LabelCase(reference_XYZ, predicted_XYZ, spacing_mm, options), options);
 }
 
-void ScoreCandidates(const LabelledCase& labelled, const Tensor& map_XYZ, MatchResult& match) {
-  constexpr double kLowest = -std::numeric_limits<double>::infinity();
+void ScoreCandidates(const LabelledCase& labelled,
+                     const Tensor& map_XYZ,
+                     MatchResult& match,
+                     CandidateScore rule) {
   const Tensor map = map_XYZ.to(at::kFloat).contiguous();
   const float* value = map.data_ptr<float>();
   const int32_t* label = labelled.predicted.labels_XYZ.data_ptr<int32_t>();
-  std::vector<double> largest(labelled.predicted.list.size() + 1, kLowest);
-  for (int64_t i = 0; i < map.numel(); ++i) {
-    if (label[i] == 0) continue;
-    const auto l = static_cast<std::size_t>(label[i]);
-    largest[l] = std::max(largest[l], static_cast<double>(value[i]));
-  }
+  const int64_t size_y = map.size(1);
+  const int64_t size_z = map.size(2);
   for (Candidate& candidate : match.candidates) {
-    candidate.score = largest[static_cast<std::size_t>(candidate.component.label)];
+    const Box& box = candidate.component.box;
+    std::vector<double> values;
+    for (int64_t x = box.begin_vox.x; x < box.end_vox.x; ++x) {
+      for (int64_t y = box.begin_vox.y; y < box.end_vox.y; ++y) {
+        const int64_t row = (x * size_y + y) * size_z;
+        for (int64_t i = row + box.begin_vox.z; i < row + box.end_vox.z; ++i) {
+          if (label[i] == candidate.component.label) values.push_back(value[i]);
+        }
+      }
+    }
+    candidate.score = ScoreOf(values, rule);
   }
 }
 

@@ -2,12 +2,11 @@
 #include "eval/lesion_pairs.h"
 
 #include <algorithm>
-#include <numeric>
-#include <optional>
 #include <set>
 
 #include <ATen/ATen.h>
 
+#include "sap/core/parallel.h"
 #include "sap/image/nearest_label.h"
 
 namespace sap::eval {
@@ -84,20 +83,41 @@ VoronoiParts Divide(const MatchResult& match, const LabelledCase& labelled) {
   return parts;
 }
 
-// Adds the voxels of candidate c, or of its part that belongs to the lesion, to a mask of `box`.
-void AddCandidate(int64_t c,
-                  int32_t lesion_label,
+// The voxels of a box whose label is one of `wanted`, bool.
+Tensor CropMask(const Tensor& labels_XYZ, const Box& box, const std::vector<int32_t>& wanted) {
+  const XyzInt size_vox = box.SizeVox();
+  Tensor mask_XYZ = at::empty({size_vox.x, size_vox.y, size_vox.z}, at::kBool);
+  bool* out = mask_XYZ.data_ptr<bool>();
+  const int32_t* labels = labels_XYZ.data_ptr<int32_t>();
+  for (int64_t x = box.begin_vox.x; x < box.end_vox.x; ++x) {
+    for (int64_t y = box.begin_vox.y; y < box.end_vox.y; ++y) {
+      const int32_t* row = labels + (x * labels_XYZ.size(1) + y) * labels_XYZ.size(2);
+      for (int64_t z = box.begin_vox.z; z < box.end_vox.z; ++z) {
+        *out++ = row[z] != 0 && std::find(wanted.begin(), wanted.end(), row[z]) != wanted.end();
+      }
+    }
+  }
+  return mask_XYZ;
+}
+
+// Candidates, or their parts that belong to the lesion, inside `box`.
+Tensor PairedMask(const ReferenceLesion& lesion,
                   const Box& box,
                   const MatchResult& match,
                   const LabelledCase& labelled,
-                  const VoronoiParts& parts,
-                  Tensor& mask_XYZ) {
-  const Component& component = At(match, c).component;
-  const auto part = parts.find(c);
-  const Tensor own_XYZ =
-      part == parts.end() ? Crop(labelled.predicted.labels_XYZ, component.box).eq(component.label)
-                          : part->second.lesion_XYZ.eq(lesion_label);
-  Crop(mask_XYZ, Relative(component.box, box.begin_vox)).logical_or_(own_XYZ);
+                  const VoronoiParts& parts) {
+  std::vector<int32_t> whole;
+  for (const int64_t c : lesion.paired) {
+    if (!parts.contains(c)) whole.push_back(At(match, c).component.label);
+  }
+  Tensor mask_XYZ = CropMask(labelled.predicted.labels_XYZ, box, whole);
+  for (const int64_t c : lesion.paired) {
+    const auto part = parts.find(c);
+    if (part == parts.end()) continue;
+    Crop(mask_XYZ, Relative(part->second.box, box.begin_vox))
+        .logical_or_(part->second.lesion_XYZ.eq(lesion.component.label));
+  }
+  return mask_XYZ;
 }
 
 int64_t PairedVox(int64_t c,
@@ -161,17 +181,14 @@ SurfaceScores SurfacesOf(int64_t g,
     box = Joined(box, match.lesions[static_cast<std::size_t>(other)].component.box);
   }
   for (const int64_t c : lesion.paired) box = Joined(box, At(match, c).component.box);
-  const Tensor reference_XYZ = Crop(labelled.reference.labels_XYZ, box);
-  Tensor own_XYZ = at::zeros(reference_XYZ.sizes(), at::kBool);
-  Tensor paired_XYZ = at::zeros(reference_XYZ.sizes(), at::kBool);
+  std::vector<int32_t> own;
   for (const int64_t other : members) {
-    own_XYZ.logical_or_(
-        reference_XYZ.eq(match.lesions[static_cast<std::size_t>(other)].component.label));
+    own.push_back(match.lesions[static_cast<std::size_t>(other)].component.label);
   }
-  for (const int64_t c : lesion.paired) {
-    AddCandidate(c, lesion.component.label, box, match, labelled, parts, paired_XYZ);
-  }
-  return CompareSurfaces(own_XYZ, paired_XYZ, labelled.spacing_mm, tolerances_mm);
+  return CompareSurfaces(CropMask(labelled.reference.labels_XYZ, box, own),
+                         PairedMask(lesion, box, match, labelled, parts),
+                         labelled.spacing_mm,
+                         tolerances_mm);
 }
 
 }  // namespace
@@ -211,18 +228,19 @@ std::vector<SurfaceScores> PairSurfaces(const MatchResult& match,
                                         const VoronoiParts& parts,
                                         LesionPair rule,
                                         const std::vector<double>& tolerances_mm) {
-  std::vector<SurfaceScores> surfaces;
-  std::map<int, std::size_t> first_of_group;
-  for (int64_t g = 0; g < std::ssize(match.lesions); ++g) {
-    const ReferenceLesion& lesion = match.lesions[static_cast<std::size_t>(g)];
-    if (!lesion.detected() || lesion.ignored) {
-      surfaces.emplace_back();
-    } else if (lesion.repeats_group) {
-      surfaces.push_back(surfaces[first_of_group.at(lesion.group_idx)]);
-    } else {
-      first_of_group[lesion.group_idx] = surfaces.size();
-      surfaces.push_back(SurfacesOf(g, match, labelled, parts, rule, tolerances_mm));
+  std::vector<SurfaceScores> surfaces(match.lesions.size());
+  ParallelFor(std::ssize(surfaces), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t g = begin; g < end; ++g) {
+      if (!match.lesions[static_cast<std::size_t>(g)].HasPairValue()) continue;
+      surfaces[static_cast<std::size_t>(g)] =
+          SurfacesOf(g, match, labelled, parts, rule, tolerances_mm);
     }
+  });
+  std::map<int, std::size_t> first_of_group;
+  for (std::size_t g = 0; g < surfaces.size(); ++g) {
+    const ReferenceLesion& lesion = match.lesions[g];
+    if (lesion.HasPairValue()) first_of_group[lesion.group_idx] = g;
+    if (lesion.repeats_group) surfaces[g] = surfaces[first_of_group.at(lesion.group_idx)];
   }
   return surfaces;
 }

@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 
 #include "eval/lesion_pairs.h"
+#include "eval/probability_scan.h"
 #include "sap/core/error.h"
 
 namespace sap::eval {
@@ -101,8 +102,8 @@ void SensitivityStudy::Add(const CaseInput& input,
         AddCase(EvaluateLabelled(input, labelled, options), variant.summary);
         break;
       case Reuse::kNothing: {
-        const LabelledCase other = LabelCase(
-            input.reference_XYZ, input.probability_XYZ >= threshold_, input.spacing_mm, options);
+        const LabelledCase other =
+            LabelCase(input.reference_XYZ, AtLeast(input, threshold_), input.spacing_mm, options);
         AddCase(EvaluateLabelled(input, other, options), variant.summary);
         if (SweepsInOnePass(options)) {
           variant.summary.sweeps.push_back(SweepThresholds(input, DefaultThresholds(), options));

@@ -13,12 +13,7 @@ namespace {
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // What stands for a metric's values over exams or lesions (A14).
-enum class Centre { kTable, kMedian, kMean, kPooled };
-
-struct FrocChoice {
-  FrocOptions options;
-  bool by_patient = false;  // sensitivity averaged over patients instead of pooled (A10)
-};
+enum class Centre { kTable, kMedian, kMean, kPooled, kFolds };
 
 double Pooled(const LesionSummary& summary, const std::string& name) {
   const bool large = name.starts_with("large_");
@@ -33,79 +28,61 @@ double Pooled(const LesionSummary& summary, const std::string& name) {
   return kNaN;
 }
 
-double MetricNumber(const LesionSummary& summary, const std::string& name, Centre centre) {
+double Flat(const std::vector<std::vector<double>>& exams, bool as_mean) {
+  std::vector<double> values;
+  for (const auto& one : exams) values.insert(values.end(), one.begin(), one.end());
+  const Distribution d = Summarize(values);
+  return as_mean ? d.mean : d.median;
+}
+
+// Mean over folds with a value of the means of their exams.
+double MeanOfFolds(const std::vector<std::vector<double>>& exams,
+                   const std::vector<int>& fold_of_case) {
+  std::map<int, std::vector<double>> folds;
+  for (std::size_t i = 0; i < exams.size(); ++i) {
+    for (const double value : exams[i]) folds[fold_of_case[i]].push_back(value);
+  }
+  std::vector<double> means;
+  for (const auto& [fold, values] : folds) means.push_back(Summarize(values).mean);
+  return Summarize(means).mean;
+}
+
+double MetricNumber(const LesionSummary& summary,
+                    const std::string& name,
+                    Centre centre,
+                    const std::vector<int>& fold_of_case) {
   if (centre == Centre::kPooled) return Pooled(summary, name);
   const auto& metrics = Table1Metrics();
   const auto metric =
       std::find_if(metrics.begin(), metrics.end(), [&](const Metric& m) { return m.name == name; });
   SAP_CHECK(metric != metrics.end(), "no metric {}", name);
-  std::vector<double> values;
-  for (const auto& one : ValuesOfExams(summary, *metric)) {
-    values.insert(values.end(), one.begin(), one.end());
-  }
-  const Distribution d = Summarize(values);
-  const bool as_mean =
-      centre == Centre::kMean || (centre == Centre::kTable && name.starts_with("large_"));
-  return as_mean ? d.mean : d.median;
-}
-
-// Mean over patients with lesions of the share found at `threshold` of a sweep.
-double MeanSensitivity(const std::vector<std::vector<ThresholdCounts>>& sweeps, double threshold) {
-  std::vector<double> values;
-  for (const auto& one : sweeps) {
-    for (const ThresholdCounts& counts : one) {
-      if (counts.threshold == threshold) values.push_back(counts.all.Sensitivity());
-    }
-  }
-  return Summarize(values).mean;
-}
-
-// The same where candidates of at least `score` count.
-double MeanSensitivity(const std::vector<CaseLesions>& cases, double score) {
-  std::vector<double> values;
-  for (const CaseLesions& one : cases) {
-    DetectionCounts counts;
-    for (const ReferenceLesion& lesion : one.match.lesions) {
-      if (lesion.ignored) continue;
-      ++counts.lesions;
-      counts.detected +=
-          std::any_of(lesion.candidates.begin(), lesion.candidates.end(), [&](int64_t c) {
-            return one.match.candidates[static_cast<std::size_t>(c)].score >= score;
-          });
-    }
-    values.push_back(counts.Sensitivity());
-  }
-  return Summarize(values).mean;
+  const std::vector<std::vector<double>> exams = ValuesOfExams(summary, *metric);
+  if (centre == Centre::kFolds) return metric->per_lesion ? kNaN : MeanOfFolds(exams, fold_of_case);
+  return Flat(exams,
+              centre == Centre::kMean || (centre == Centre::kTable && name.starts_with("large_")));
 }
 
 // Area of all lesions' curve; NaN where a sweep is asked for and there is none.
 double AllArea(const LesionSummary& summary,
                const std::vector<std::vector<ThresholdCounts>>& sweeps,
-               const FrocChoice& choice) {
-  const FrocOptions& options = choice.options;
+               const FrocOptions& options) {
   const bool sweep = options.method == FrocMethod::kSweep;
   if (summary.cases.empty() || (sweep && sweeps.empty())) return kNaN;
-  FrocCurve curve = sweep ? SweepFroc(sweeps, LesionSize::kAll, options.limit_all_fp)
-                          : CandidateFroc(summary.cases, LesionSize::kAll);
-  if (choice.by_patient) {
-    // Which points a curve has depends on false positives alone, so only their height changes.
-    for (std::size_t i = 1; i < curve.points.size(); ++i) {
-      FrocPoint& point = curve.points[i];
-      point.sensitivity = sweep ? MeanSensitivity(sweeps, point.threshold)
-                                : MeanSensitivity(summary.cases, point.threshold);
-    }
-  }
+  const FrocCurve curve =
+      sweep ? SweepFroc(sweeps, LesionSize::kAll, options.limit_all_fp, options.average)
+            : CandidateFroc(summary.cases, LesionSize::kAll, options.average);
   return FrocArea(curve, options.limit_all_fp, options.end);
 }
 
 std::vector<double> Numbers(const LesionSummary& summary,
                             const std::vector<std::vector<ThresholdCounts>>& sweeps,
-                            const FrocChoice& froc,
-                            Centre centre) {
+                            const FrocOptions& froc,
+                            Centre centre,
+                            const std::vector<int>& fold_of_case = {}) {
   std::vector<double> numbers;
   for (const std::string& name : HeadlineNames()) {
     numbers.push_back(name == "froc_area" ? AllArea(summary, sweeps, froc)
-                                          : MetricNumber(summary, name, centre));
+                                          : MetricNumber(summary, name, centre, fold_of_case));
   }
   return numbers;
 }
@@ -143,16 +120,17 @@ double SensitivityStudy::Nsd(const LesionSummary& chosen, NsdSurface nsd, std::s
 }
 
 std::vector<SensitivityRow> SensitivityStudy::Rows(const LesionSummary& chosen,
-                                                   const FrocOptions& froc) const {
+                                                   const FrocOptions& froc,
+                                                   const std::vector<int>& fold_of_case) const {
   SAP_CHECK(surfaces_.size() == chosen.cases.size(),
             "{} cases were added, {} evaluated",
             surfaces_.size(),
             chosen.cases.size());
-  FrocChoice choice{.options = froc};
+  FrocOptions choice = froc;
   // Rules without a sweep have their curve from candidates, as CurvesOf.
-  if (chosen.sweeps.empty()) choice.options.method = FrocMethod::kCandidate;
-  const auto own = [&](const FrocChoice& f, Centre centre) {
-    return Numbers(chosen, chosen.sweeps, f, centre);
+  if (chosen.sweeps.empty()) choice.method = FrocMethod::kCandidate;
+  const auto own = [&](const FrocOptions& f, Centre centre) {
+    return Numbers(chosen, chosen.sweeps, f, centre, fold_of_case);
   };
   std::vector<SensitivityRow> rows = {{"-", "chosen rules", "", own(choice, Centre::kTable)}};
   LesionSummary recounted = chosen;
@@ -170,20 +148,24 @@ std::vector<SensitivityRow> SensitivityStudy::Rows(const LesionSummary& chosen,
                     Numbers(variant.summary, sweeps, choice, Centre::kTable)});
   }
   AddNsdRows(chosen, rows);
-  FrocChoice other = choice;
-  const bool swept = choice.options.method == FrocMethod::kSweep;
-  other.options.method = swept ? FrocMethod::kCandidate : FrocMethod::kSweep;
-  rows.push_back({"A8", "froc", EnumName(other.options.method), own(other, Centre::kTable)});
+  FrocOptions other = choice;
+  const bool swept = choice.method == FrocMethod::kSweep;
+  other.method = swept ? FrocMethod::kCandidate : FrocMethod::kSweep;
+  rows.push_back({"A8", "froc", EnumName(other.method), own(other, Centre::kTable)});
   other = choice;
-  other.options.end = froc.end == CurveEnd::kHold ? CurveEnd::kStop : CurveEnd::kHold;
-  rows.push_back({"A9", "froc_end", EnumName(other.options.end), own(other, Centre::kTable)});
+  other.end = froc.end == CurveEnd::kHold ? CurveEnd::kStop : CurveEnd::kHold;
+  rows.push_back({"A9", "froc_end", EnumName(other.end), own(other, Centre::kTable)});
   other = choice;
-  other.by_patient = true;
-  rows.push_back({"A10", "froc_average", "per_patient", own(other, Centre::kTable)});
+  other.average =
+      froc.average == FrocAverage::kPooled ? FrocAverage::kPerPatient : FrocAverage::kPooled;
+  rows.push_back({"A10", "froc_average", EnumName(other.average), own(other, Centre::kTable)});
   for (const auto& [centre, name] : {std::pair{Centre::kMedian, "median of exams"},
                                      std::pair{Centre::kMean, "mean of exams"},
                                      std::pair{Centre::kPooled, "pooled"}}) {
     rows.push_back({"A14", "summary", name, own(choice, centre)});
+  }
+  if (!fold_of_case.empty()) {
+    rows.push_back({"A14", "summary", "mean of folds", own(choice, Centre::kFolds)});
   }
   std::stable_sort(rows.begin() + 1, rows.end(), [](const auto& a, const auto& b) {
     return Order(a.id) < Order(b.id);

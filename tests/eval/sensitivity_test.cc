@@ -10,6 +10,7 @@
 
 #include "sap/core/rng.h"
 #include "sap/core/tables.h"
+#include "sap/eval/means.h"
 
 namespace sap::eval {
 namespace {
@@ -135,6 +136,11 @@ TEST(SensitivityStudy, CurvesAndMeansAreRecomputed) {
   EXPECT_DOUBLE_EQ(Find(rows, "summary", "pooled").numbers[0], summary.pooled_all.Sensitivity());
   EXPECT_DOUBLE_EQ(Find(rows, "summary", "mean of exams").numbers[3],
                    static_cast<double>(summary.pooled_all.false_positives) / kCases);
+  SensitivityStudy study(kThreshold, kChosen);
+  RunWith(kChosen, std::bind_front(&SensitivityStudy::Add, &study));
+  const std::vector<SensitivityRow> with_folds = study.Rows(summary, {}, {0, 1, 1, 1});
+  const std::vector<MeanRow> means = Means(summary, {0, 1, 1, 1});
+  EXPECT_DOUBLE_EQ(Find(with_folds, "summary", "mean of folds").numbers[0], means[0].fold_mean);
 }
 
 TEST(SensitivityStudy, AveragingOverPatientsWeighsEachPatientAlike) {

@@ -65,7 +65,7 @@ struct ConnectivityCounts {
 
 struct CaseLesions {
   std::string id;
-  MatchResult match;                      // candidates' scores are their largest probabilities
+  MatchResult match;
   std::vector<ConnectivityCounts> audit;  // 6, 18 and 26
   std::vector<SurfaceScores> surfaces;    // by lesion; no values for those missed or ignored
   DetectionCounts all;
@@ -121,6 +121,13 @@ LesionSummary EvaluateLesions(std::size_t num_cases,
                               const MatchOptions& options = {},
                               const CaseVisitor& visit = nullptr);
 
-void RequireValid(const CaseInput& input);
+// visit(case) for each case in order. The next one is loaded meanwhile, on a thread of its own:
+// unpacking a file keeps one core busy, and measuring a case rarely both.
+void ForEachCase(std::size_t num_cases,
+                 const CaseLoader& load,
+                 const std::function<void(const CaseInput& input)>& visit);
+
+void RequireOneGrid(const CaseInput& input);
+void RequireValid(const CaseInput& input);  // the grid and every probability
 
 }  // namespace sap::eval

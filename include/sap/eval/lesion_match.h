@@ -100,8 +100,11 @@ MatchResult MatchLesions(const Tensor& reference_XYZ,
                          const XyzDouble& spacing_mm,
                          const MatchOptions& options);
 
-// Sets each candidate's score to its largest value of map_XYZ (any real dtype).
-void ScoreCandidates(const LabelledCase& labelled, const Tensor& map_XYZ, MatchResult& match);
+// Sets each candidate's score from its values of map_XYZ (any real dtype).
+void ScoreCandidates(const LabelledCase& labelled,
+                     const Tensor& map_XYZ,
+                     MatchResult& match,
+                     CandidateScore rule = CandidateScore::kMax);
 
 // Sets each candidate's distance to the nearest reference lesion, ignored ones included, between
 // voxel centres [mm]: 0 when they share a voxel, NaN without lesions.

@@ -28,6 +28,9 @@ enum class ExtraHit { kIgnored, kFalsePositive };
 // Voronoi part of them (each voxel goes to the nearest lesion that its candidate is matched to),
 // or, for all lesions of a match group together, all candidates of the group.
 enum class LesionPair { kUnion, kBest, kVoronoi, kGroup };
+// A candidate's score, by which curves rank it: of the probabilities of its voxels, the largest,
+// the mean, or the 95th percentile.
+enum class CandidateScore { kMax, kMean, kP95 };
 // Which surfaces the tables' NSD compares: surface elements by area, or border voxels.
 enum class NsdSurface { kSurfel, kBorder };
 
@@ -72,6 +75,7 @@ struct MatchOptions {
   double large_ml = 1.0;
   LargeFalsePositive large_fp = LargeFalsePositive::kAnyLesion;
   LargeCandidate large_candidate = LargeCandidate::kAny;
+  CandidateScore candidate_score = CandidateScore::kMax;
   RatioOptions ratios;
 
   template <typename Visitor>
@@ -107,6 +111,8 @@ struct MatchOptions {
     v.Field("large_fp", large_fp).Help("what a large false positive must not touch");
     v.Field("large_candidate", large_candidate)
         .Help("candidates that may detect a large lesion: all, or those of its volume class");
+    v.Field("candidate_score", candidate_score)
+        .Help("which of its voxels' probabilities ranks a candidate (froc: candidate)");
     ratios.Describe(v);
   }
 };
@@ -153,6 +159,13 @@ struct sap::EnumNames<sap::eval::LesionPair> {
       {sap::eval::LesionPair::kBest, "best"},
       {sap::eval::LesionPair::kVoronoi, "voronoi"},
       {sap::eval::LesionPair::kGroup, "group"}};
+};
+template <>
+struct sap::EnumNames<sap::eval::CandidateScore> {
+  static constexpr std::pair<sap::eval::CandidateScore, std::string_view> kNames[] = {
+      {sap::eval::CandidateScore::kMax, "max"},
+      {sap::eval::CandidateScore::kMean, "mean"},
+      {sap::eval::CandidateScore::kP95, "p95"}};
 };
 template <>
 struct sap::EnumNames<sap::eval::NsdSurface> {

@@ -36,8 +36,11 @@ class SensitivityStudy {
 
   // A CaseVisitor's work.
   void Add(const CaseInput& input, const LabelledCase& labelled, const CaseLesions& result);
-  // `chosen` holds the cases that were added, in that order.
-  std::vector<SensitivityRow> Rows(const LesionSummary& chosen, const FrocOptions& froc) const;
+  // `chosen` holds the cases that were added, in that order. fold_of_case: one number per case, or
+  // empty.
+  std::vector<SensitivityRow> Rows(const LesionSummary& chosen,
+                                   const FrocOptions& froc,
+                                   const std::vector<int>& fold_of_case = {}) const;
 
  private:
   // What an alternative changes, and so what of the chosen run it can take over.
