@@ -92,6 +92,7 @@ TEST(SapEvaluatePeer, NumPyAndSciPyFindEveryCellOfTheTables) {
                                      "output_dir=" + folder + "/out",
                                      std::string("threshold=0.5"),
                                      std::string("froc_band_resamples=50"),
+                                     std::string("lesion_bootstrap=patient"),
                                      std::string("figures=false")}) {
     words.emplace_back("--set");
     words.push_back(setting);
