@@ -27,8 +27,7 @@ FoldsOfName FromCsv(const std::string& text) {
   for (std::size_t r = 1; r < rows.size(); ++r) {
     const std::string& digits = rows[r].back();
     int fold = -1;
-    const auto [end, fault] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), fold);
+    const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), fold);
     SAP_REQUIRE(ErrorKind::kInput,
                 rows[r].size() == 2 && fault == std::errc{} &&
                     end == digits.data() + digits.size() && fold >= 0,

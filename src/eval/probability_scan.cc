@@ -13,8 +13,8 @@
 namespace sap::eval {
 namespace {
 
-constexpr int64_t kBlock = 1024;               // voxels of an inner loop, in the nearest cache
-constexpr int64_t kPart = int64_t{1} << 18;    // voxels that a thread takes at a time
+constexpr int64_t kBlock = 1024;             // voxels of an inner loop, in the nearest cache
+constexpr int64_t kPart = int64_t{1} << 18;  // voxels that a thread takes at a time
 
 // Loops over blocks of fixed length are what the compiler turns into vector instructions.
 bool AllInRange(const float* p) {

@@ -21,7 +21,8 @@ Tensor SparseZeros(const XyzInt& size_vox) {
   if (data == MAP_FAILED) return at::zeros(sizes, at::kInt);
   // One label must not bring 2 MB of zeros with it.
   madvise(data, bytes, MADV_NOHUGEPAGE);
-  return at::from_blob(data, sizes, [bytes](void* pages) { munmap(pages, bytes); }, at::kInt);
+  return at::from_blob(
+      data, sizes, [bytes](void* pages) { munmap(pages, bytes); }, at::kInt);
 }
 
 }  // namespace sap

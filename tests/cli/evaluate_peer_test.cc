@@ -22,10 +22,10 @@ Tensor Cone(const XyzDouble& at_vox, double radius_vox) {
   const auto squared = [](int64_t n, double at) {
     return (at::arange(n, at::kDouble) - at).square();
   };
-  const Tensor distance = (squared(kGrid.size_vox.x, at_vox.x).view({-1, 1, 1}) +
-                           squared(kGrid.size_vox.y, at_vox.y).view({1, -1, 1}) +
-                           squared(kGrid.size_vox.z, at_vox.z))
-                              .sqrt();
+  const Tensor distance =
+      (squared(kGrid.size_vox.x, at_vox.x).view({-1, 1, 1}) +
+       squared(kGrid.size_vox.y, at_vox.y).view({1, -1, 1}) + squared(kGrid.size_vox.z, at_vox.z))
+          .sqrt();
   return (1 - distance / radius_vox).clamp_min(0);
 }
 
@@ -34,7 +34,8 @@ XyzDouble Place(Rng& rng) {
 }
 
 // Thirteen exams: lesions of 0.02 to 4 mL, cones of probability on most of them (shifted, merged
-// or split) and beside them. One exam has no large lesion, one no candidate of `ssl`, one no lesion.
+// or split) and beside them. One exam has no large lesion, one no candidate of `ssl`, one no
+// lesion.
 void WriteCase(const fs::path& root, int number) {
   Rng rng({.seed = 11, .sample = static_cast<uint64_t>(number)});
   const std::vector<int64_t> sizes = {kGrid.size_vox.x, kGrid.size_vox.y, kGrid.size_vox.z};
@@ -96,11 +97,11 @@ TEST(SapEvaluatePeer, NumPyAndSciPyFindEveryCellOfTheTables) {
     words.push_back(setting);
   }
   ASSERT_EQ(RunMain(EvaluateMain, words).code, 0);
-  EXPECT_EQ(sap::testing::RunPeer(
-                python,
-                fmt::format("evaluate_peer.py {0}/reference {0}/out ssl={0}/ssl sap={0}/sap",
-                            folder)),
-            0);
+  EXPECT_EQ(
+      sap::testing::RunPeer(
+          python,
+          fmt::format("evaluate_peer.py {0}/reference {0}/out ssl={0}/ssl sap={0}/sap", folder)),
+      0);
 }
 
 }  // namespace

@@ -30,8 +30,7 @@ TEST(AtLeast, EqualsATensorComparison) {
   for (const int64_t size_z : {1, 30, 1024, 9001, 20011}) {
     const CaseInput input = Hundredths(size_z);
     for (const double threshold : {0.01, 0.3, 0.58, 1.0}) {
-      EXPECT_TRUE(
-          at::equal(AtLeast(input, threshold), input.probability_XYZ.ge(threshold)))
+      EXPECT_TRUE(at::equal(AtLeast(input, threshold), input.probability_XYZ.ge(threshold)))
           << size_z << " " << threshold;
     }
   }

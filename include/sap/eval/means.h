@@ -13,8 +13,8 @@ namespace sap::eval {
 
 struct MeanRow {
   std::string metric;
-  std::string lesions;     // "all" or "large"
-  double pooled = 0;       // of the counts summed over exams
+  std::string lesions;  // "all" or "large"
+  double pooled = 0;    // of the counts summed over exams
   double patient_mean = 0;
   int64_t num_patients = 0;  // exams with a value
   double fold_mean = 0;      // of the folds' patient means; NaN without folds
