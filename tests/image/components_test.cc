@@ -99,7 +99,7 @@ TEST(LabelComponents, ItsRunsPaintTheMap) {
       const auto first = static_cast<std::size_t>(components.table.first_of_row.at(row));
       const auto end = static_cast<std::size_t>(components.table.first_of_row.at(row + 1));
       for (std::size_t i = first; i < end; ++i) {
-        const Run& run = components.table.runs.at(i);
+        const auto& run = components.table.runs.at(i);
         for (int64_t z = run.begin_z; z < run.end_z; ++z) {
           EXPECT_EQ(painted[row / size_y][row % size_y][z], 0) << "runs overlap";
           painted[row / size_y][row % size_y][z] = run.label;
