@@ -73,8 +73,14 @@ std::set<std::string> Ids(const fs::path& folder, const char* option) {
 std::set<std::string> WantedIds(const EvaluateOptions& options,
                                 const fs::path& prediction_dir,
                                 const std::vector<std::string>& named) {
-  if (!named.empty()) return {named.begin(), named.end()};
   std::set<std::string> ids;
+  for (const std::string& id : named) {
+    SAP_REQUIRE(ErrorKind::kOption,
+                ids.insert(id).second,
+                "{}: is named twice in cases or tuning_cases; each exam counts once",
+                id);
+  }
+  if (!named.empty()) return ids;
   for (const std::string& id : Ids(prediction_dir, "prediction_dir")) {
     if (FindPrediction(options, prediction_dir, id)) ids.insert(id);
   }
@@ -84,6 +90,67 @@ std::set<std::string> WantedIds(const EvaluateOptions& options,
     }
   }
   return ids;
+}
+
+// Files of one case that would each do; two of them leave open which is meant.
+std::vector<std::string> FilesOf(const fs::path& folder,
+                                 const std::string& id,
+                                 const std::string& stem) {
+  std::vector<std::string> files;
+  for (const char* ending : kEndings) {
+    for (const std::string& name : {id + "/" + stem + ending, id + ending}) {
+      if (fs::is_regular_file(folder / name)) files.push_back(name);
+    }
+  }
+  return files;
+}
+
+std::vector<std::string> Doubles(const EvaluateOptions& options,
+                                 const fs::path& prediction_dir,
+                                 const std::string& id) {
+  std::vector<std::string> faults;
+  const auto look = [&](const char* option, const fs::path& folder, const std::string& stem) {
+    const std::vector<std::string> files = FilesOf(folder, id, stem);
+    if (files.size() < 2) return;
+    faults.push_back(fmt::format("{}: {} holds it more than once ({}); remove all but one",
+                                 id,
+                                 option,
+                                 fmt::join(files, ", ")));
+  };
+  look("reference_dir", options.reference_dir, ReferenceName(options));
+  const bool has_map = FindFile(prediction_dir / id / "probability").has_value();
+  look("prediction_dir", prediction_dir, has_map ? "probability" : "prediction");
+  return faults;
+}
+
+std::string GridFault(const std::string& id,
+                      const char* what,
+                      const fs::path& path,
+                      const fs::path& reference) {
+  const std::string difference = ReadGeometry(path).DifferenceFrom(ReadGeometry(reference));
+  if (difference.empty()) return "";
+  return fmt::format(
+      "{}: the {} is not on the reference's grid ({}); resample it to that grid first",
+      id,
+      what,
+      difference);
+}
+
+// Instances as the reference, if they mark the same voxels.
+Tensor InstanceLabels(const CasePair& pair, const Volume& reference) {
+  if (!pair.instances) return reference.data();
+  const Tensor labels_XYZ = ReadLabels(*pair.instances).data();
+  const auto differ =
+      at::count_nonzero(labels_XYZ.gt(0).logical_xor(reference.data().ne(0))).item<int64_t>();
+  SAP_REQUIRE(ErrorKind::kInput,
+              differ == 0,
+              "{}: {} and {} differ in {} voxels; every lesion voxel needs an instance and no "
+              "other one, so correct the files or set gt_instances to cc",
+              pair.id,
+              pair.instances->filename().string(),
+              pair.reference.filename().string(),
+              differ);
+  return labels_XYZ;
 }
 
 }  // namespace
@@ -106,14 +173,20 @@ std::vector<CasePair> FindPairs(const EvaluateOptions& options,
       continue;
     }
     pair->reference = *reference;
-    const std::string difference =
-        ReadGeometry(pair->prediction).DifferenceFrom(ReadGeometry(pair->reference));
-    if (!difference.empty()) {
-      faults.push_back(
-          fmt::format("{}: the prediction is not on the reference's grid ({}); "
-                      "resample the probability map to it first",
-                      id,
-                      difference));
+    pair->gt_instances = options.match.gt_instances;
+    if (pair->gt_instances == eval::GtInstances::kFile) {
+      pair->instances =
+          FindFile(fs::path(options.reference_dir) / id / (ReferenceName(options) + "_instances"));
+    }
+    for (std::string& fault : Doubles(options, prediction_dir, id)) {
+      kind = ErrorKind::kInput;
+      faults.push_back(std::move(fault));
+    }
+    std::string fault = GridFault(id, "prediction", pair->prediction, pair->reference);
+    if (!fault.empty()) faults.push_back(fault);
+    if (pair->instances) {
+      fault = GridFault(id, "instance map", *pair->instances, pair->reference);
+      if (!fault.empty()) faults.push_back(fault);
     }
     pairs.push_back(std::move(*pair));
   }
@@ -128,8 +201,9 @@ std::vector<CasePair> FindPairs(const EvaluateOptions& options,
 eval::CaseInput LoadLesionCase(const CasePair& pair) {
   const Volume reference = ReadLabels(pair.reference);
   const Volume prediction = ReadVolume(pair.prediction);
+  const bool by_component = pair.gt_instances == eval::GtInstances::kComponents;
   return {.id = pair.id,
-          .reference_XYZ = reference.data() != 0,
+          .reference_XYZ = by_component ? reference.data() : InstanceLabels(pair, reference),
           .probability_XYZ =
               pair.is_probability ? prediction.data() : (prediction.data() > 0).to(at::kFloat),
           .spacing_mm = reference.geometry().spacing_mm};

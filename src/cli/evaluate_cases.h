@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,14 +18,18 @@ struct CasePair {
   std::filesystem::path reference;
   std::filesystem::path prediction;
   bool is_probability = true;  // otherwise a label map
+  eval::GtInstances gt_instances = eval::GtInstances::kComponents;
+  std::optional<std::filesystem::path> instances = {};  // else the reference's own labels
 };
 
 // Pairs of `ids`, or of every case of prediction_dir when `ids` is empty, sorted by id. Throws
-// one kInput or kGeometry error that lists every missing file and every grid that differs.
+// one kInput or kGeometry error that lists every missing file, every case that stands twice and
+// every grid that differs.
 std::vector<CasePair> FindPairs(const EvaluateOptions& options,
                                 const std::filesystem::path& prediction_dir,
                                 const std::vector<std::string>& ids);
 
+// Throws kInput when an instance map does not mark the reference's voxels.
 eval::CaseInput LoadLesionCase(const CasePair& pair);
 eval::LabelPair LoadSkeletonCase(const CasePair& pair, bool majority_vote);
 

@@ -7,6 +7,7 @@
 #include "cli/evaluate_features.h"
 #include "cli/evaluate_methods.h"
 #include "cli/evaluate_options.h"
+#include "cli/evaluate_preset.h"
 #include "sap/cli/app.h"
 #include "sap/cli/commands.h"
 #include "sap/core/error.h"
@@ -62,11 +63,12 @@ int Evaluate(const EvaluateOptions& options, const AppContext& context) {
                              options.tuning_cases.size());
     return 0;
   }
-  const json record = {{"task", EnumName(options.task)},
-                       {"skeleton_majority_vote", options.skeleton_majority_vote},
-                       {"absent_class", EnumName(options.absent_class)},
-                       {"provenance", Provenance()}};
+  json record = {{"task", EnumName(options.task)},
+                 {"skeleton_majority_vote", options.skeleton_majority_vote},
+                 {"absent_class", EnumName(options.absent_class)},
+                 {"provenance", Provenance()}};
   if (options.task == EvaluateTask::kLesion) {
+    record["rules"] = RulesJson(options);
     return EvaluateLesionMethods(options, methods, record, context);
   }
   SAP_REQUIRE(ErrorKind::kOption,
@@ -94,9 +96,13 @@ int EvaluateMain(int argc, char** argv) {
           "sap-evaluate --set features.ssl=features/ssl --set features.sap=features/sap "
           "--set output_dir=evaluation",
       .config_name = "evaluate.yaml"};
-  return RunApp(argc, argv, info, table, [&](const AppContext& context) {
-    return Evaluate(options, context);
-  });
+  return RunApp(
+      argc,
+      argv,
+      info,
+      table,
+      [&](const AppContext& context) { return Evaluate(options, context); },
+      [&](ConfigNode& config) { return TakePreset(config, options); });
 }
 
 }  // namespace sap::cli

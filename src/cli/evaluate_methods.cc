@@ -2,16 +2,22 @@
 #include "cli/evaluate_methods.h"
 
 #include <algorithm>
+#include <functional>
 #include <iostream>
+#include <map>
 #include <set>
 
 #include <nlohmann/json.hpp>
 
 #include "cli/evaluate_figures.h"
+#include "cli/evaluate_folds.h"
+#include "cli/evaluate_preset.h"
+#include "cli/evaluate_sensitivity.h"
 #include "sap/core/error.h"
 #include "sap/core/files.h"
 #include "sap/core/log.h"
 #include "sap/core/progress.h"
+#include "sap/eval/means.h"
 #include "sap/eval/report.h"
 
 namespace sap::cli {
@@ -25,6 +31,12 @@ eval::CaseLoader LesionLoader(const std::vector<CasePair>& pairs, Progress& prog
     progress.Advance(1, input.id);
     return input;
   };
+}
+
+std::vector<std::string> IdsOf(const std::vector<CasePair>& pairs) {
+  std::vector<std::string> ids;
+  for (const CasePair& pair : pairs) ids.push_back(pair.id);
+  return ids;
 }
 
 MethodPairs ParseMethod(const std::string& text) {
@@ -46,6 +58,26 @@ std::vector<CasePair> EvaluationPairs(const EvaluateOptions& options,
               !pairs.empty(),
               "every case is a tuning case; nothing is left to evaluate");
   return pairs;
+}
+
+// Before any volume is read: tests compare methods exam by exam.
+void RequireSameCases(const std::vector<MethodPairs>& methods) {
+  std::map<std::string, std::set<std::string>> methods_of_case;
+  for (const MethodPairs& method : methods) {
+    for (const CasePair& pair : method.pairs) methods_of_case[pair.id].insert(method.name);
+  }
+  std::vector<std::string> faults;
+  for (const auto& [id, having] : methods_of_case) {
+    for (const MethodPairs& method : methods) {
+      if (having.contains(method.name)) continue;
+      faults.push_back(fmt::format("{}: method {} has no prediction of it", id, method.name));
+    }
+  }
+  SAP_REQUIRE(ErrorKind::kInput,
+              faults.empty(),
+              "{}\nall methods need the same cases: predict these too, or name the common ones in "
+              "`cases`",
+              fmt::join(faults, "\n"));
 }
 
 std::string TuningFolder(const EvaluateOptions& options, const MethodPairs& method) {
@@ -85,11 +117,29 @@ double Threshold(const EvaluateOptions& options, const MethodPairs& method, json
   return choice.threshold;
 }
 
+// Pooled, patient and fold means of every method: into summary.json and the report.
+eval::ReportSection MeansOf(const std::vector<std::string>& names,
+                            const std::vector<eval::LesionSummary>& summaries,
+                            const std::vector<int>& fold_of_case,
+                            json& summary) {
+  std::vector<std::vector<eval::MeanRow>> rows;
+  for (std::size_t m = 0; m < names.size(); ++m) {
+    rows.push_back(eval::Means(summaries[m], fold_of_case));
+    summary["means"][names[m]] = eval::MeansJson(rows.back());
+  }
+  return {.title = "Means",
+          .note =
+              "Of the counts summed over exams; of one value per patient; of the folds' patient "
+              "means (option folds). Papers that give a mean seldom say which.",
+          .markdown = eval::MeansMarkdown(names, rows)};
+}
+
 // What stands beside the methods' own tables.
 void WriteComparison(const EvaluateOptions& options,
                      const eval::Comparison& comparison,
                      const std::vector<eval::LesionSummary>& summaries,
                      const std::vector<eval::MethodCurves>& curves,
+                     std::vector<eval::ReportSection> sections,
                      const json& summary) {
   const fs::path folder = options.output_dir;
   using eval::TableFormat;
@@ -99,7 +149,6 @@ void WriteComparison(const EvaluateOptions& options,
   WriteFileAtomically(folder / "tests.csv", eval::TestsCsv(comparison));
   WriteFileAtomically(folder / "froc.csv", eval::FrocCsv(curves));
   WriteFileAtomically(folder / "volume_curve.csv", eval::VolumeCurveCsv(curves));
-  std::vector<eval::ReportSection> sections;
   if (options.published_values) {
     const std::string published = eval::PublishedMarkdown(
         comparison, eval::ReadPublishedValues(ParseConfigFile(*options.published_values)));
@@ -153,6 +202,7 @@ std::vector<MethodPairs> FindMethods(const EvaluateOptions& options) {
   for (MethodPairs& method : methods) {
     method.pairs = EvaluationPairs(options, method.prediction_dir);
   }
+  RequireSameCases(methods);
   return methods;
 }
 
@@ -163,16 +213,32 @@ int EvaluateLesionMethods(const EvaluateOptions& options,
   std::vector<std::string> names;
   std::vector<eval::LesionSummary> summaries;
   std::vector<eval::MethodCurves> curves;
+  std::vector<eval::MethodSensitivity> sensitivity;
   json summary = record;
+  std::vector<int> fold_of_case;  // all methods have the same cases
+  if (options.folds) {
+    fold_of_case = FoldsOfCases(*options.folds, options.reference_dir, IdsOf(methods[0].pairs));
+  }
   for (const MethodPairs& method : methods) {
     json own_record = record;
     const double threshold = Threshold(options, method, own_record);
     Progress progress("evaluating " + method.name, std::ssize(method.pairs));
     names.push_back(method.name);
-    summaries.push_back(eval::EvaluateLesions(
-        method.pairs.size(), LesionLoader(method.pairs, progress), threshold, options.match));
+    eval::SensitivityStudy study(threshold, options.match);
+    eval::CaseVisitor visit;
+    if (options.sensitivity_analysis) visit = std::bind_front(&eval::SensitivityStudy::Add, &study);
+    summaries.push_back(eval::EvaluateLesions(method.pairs.size(),
+                                              LesionLoader(method.pairs, progress),
+                                              threshold,
+                                              options.match,
+                                              visit));
     progress.Finish();
-    curves.push_back(eval::CurvesOf(method.name, summaries.back(), options.froc));
+    if (options.sensitivity_analysis) {
+      sensitivity.push_back(
+          {method.name, study.Rows(summaries.back(), options.froc, fold_of_case)});
+    }
+    curves.push_back(
+        eval::CurvesOf(method.name, summaries.back(), options.froc, options.compare.seed));
     own_record["froc"] = eval::CurvesJson(curves.back(), options.froc);
     if (methods.size() > 1) {
       eval::WriteReport(fs::path(options.output_dir) / method.name, summaries.back(), own_record);
@@ -184,13 +250,19 @@ int EvaluateLesionMethods(const EvaluateOptions& options,
   }
   const eval::Comparison comparison = eval::CompareMethods(names, summaries, options.compare);
   summary["comparison"] = eval::ComparisonJson(comparison);
+  std::vector<eval::ReportSection> sections = {RulesSection(options),
+                                               eval::AuditSection(names, summaries),
+                                               MeansOf(names, summaries, fold_of_case, summary)};
+  for (auto& section : WriteSensitivity(options, comparison, summaries, sensitivity)) {
+    sections.push_back(std::move(section));
+  }
   if (methods.size() > 1) {
     WriteFileAtomically(fs::path(options.output_dir) / "summary.json", summary.dump(2) + "\n");
   } else {
     eval::WriteReport(options.output_dir, summaries[0], summary);
     summary.update(eval::SummaryJson(summaries[0]));
   }
-  WriteComparison(options, comparison, summaries, curves, summary);
+  WriteComparison(options, comparison, summaries, curves, std::move(sections), summary);
   if (context.json) {
     std::cout << summary.dump(2) << "\n";
   } else if (!context.quiet) {

@@ -17,6 +17,9 @@
 namespace sap::cli {
 
 enum class EvaluateTask { kLesion, kSkeleton };
+// Choices that the paper leaves open, set together: as the paper and its authors' code suggest, or
+// as most of the field's programs do.
+enum class EvaluatePreset { kPaper, kField };
 
 }  // namespace sap::cli
 
@@ -24,6 +27,11 @@ template <>
 struct sap::EnumNames<sap::cli::EvaluateTask> {
   static constexpr std::pair<sap::cli::EvaluateTask, std::string_view> kNames[] = {
       {sap::cli::EvaluateTask::kLesion, "lesion"}, {sap::cli::EvaluateTask::kSkeleton, "skeleton"}};
+};
+template <>
+struct sap::EnumNames<sap::cli::EvaluatePreset> {
+  static constexpr std::pair<sap::cli::EvaluatePreset, std::string_view> kNames[] = {
+      {sap::cli::EvaluatePreset::kPaper, "paper"}, {sap::cli::EvaluatePreset::kField, "field"}};
 };
 
 namespace sap::cli {
@@ -35,6 +43,7 @@ struct EvaluateOptions {
   std::map<std::string, std::string> features;
   std::string output_dir;
   EvaluateTask task = EvaluateTask::kLesion;
+  EvaluatePreset preset = EvaluatePreset::kPaper;
   std::optional<std::string> reference_name;
   std::vector<std::string> cases;
   std::optional<double> threshold;
@@ -46,6 +55,8 @@ struct EvaluateOptions {
   eval::CompareOptions compare;
   eval::FeatureOptions feature_study;
   std::optional<std::string> published_values;
+  bool sensitivity_analysis = false;
+  std::optional<std::string> folds;
   bool figures = true;
   eval::AbsentClass absent_class = eval::AbsentClass::kZero;
   bool skeleton_majority_vote = false;
@@ -64,6 +75,8 @@ struct EvaluateOptions {
             "compared without any prediction");
     v.Field("output_dir", output_dir).Help("where tables and summary.json are written").Required();
     v.Field("task", task).Help("lesion detection and overlap, or Dice per bone region");
+    v.Field("preset", preset)
+        .Help("sets the open choices together; a key that is given goes before it");
     v.Field("reference_name", reference_name)
         .Help("file stem of the reference in a case folder; null = GT, or skeleton for that task");
     v.Field("cases", cases).Help("only these cases; [] = every case of prediction_dir");
@@ -84,6 +97,12 @@ struct EvaluateOptions {
     feature_study.Describe(v);
     v.Field("published_values", published_values)
         .Help("published_values.yaml to compare with methods of the same names; null = none");
+    v.Field("sensitivity_analysis", sensitivity_analysis)
+        .Help("how every headline number moves when one open choice is made otherwise");
+    v.Field("folds", folds)
+        .Help(
+            "split that the models were trained with (sap-split, nnU-Net's list, or CSV "
+            "case,fold): means over folds beside those over patients; null = none");
     v.Field("figures", figures).Help("draw figures (gnuplot) and put them into report.html");
     v.Field("absent_class", absent_class)
         .Help("Dice of a region that only the prediction has: 0, or left out");

@@ -14,23 +14,24 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 using Exams = std::vector<std::vector<double>>;
 
 // The headline tolerance is 2 mm; another list has its middle entry instead.
-double HeadlineNsd(const SurfaceScores& surface, const std::vector<double>& tolerances_mm) {
+double HeadlineNsd(const SurfaceScores& surface, const MatchOptions& options) {
+  const std::vector<double>& tolerances_mm = options.nsd_tolerances_mm;
   if (tolerances_mm.empty()) return kNaN;
   const auto two = std::find(tolerances_mm.begin(), tolerances_mm.end(), 2.0);
   const auto idx =
       two != tolerances_mm.end() ? two - tolerances_mm.begin() : std::ssize(tolerances_mm) / 2;
-  return surface.nsd_surfel[static_cast<std::size_t>(idx)];
+  const auto& nsd = options.nsd == NsdSurface::kSurfel ? surface.nsd_surfel : surface.nsd_border;
+  return nsd[static_cast<std::size_t>(idx)];
 }
 
 std::vector<double> LesionValues(const CaseLesions& one,
                                  const std::string& name,
-                                 const std::vector<double>& tolerances_mm) {
+                                 const MatchOptions& options) {
   std::vector<double> values;
   for (std::size_t g = 0; g < one.match.lesions.size(); ++g) {
     const ReferenceLesion& lesion = one.match.lesions[g];
-    if (lesion.ignored || !lesion.detected()) continue;
-    values.push_back(name == "dice" ? lesion.PairDice()
-                                    : HeadlineNsd(one.surfaces[g], tolerances_mm));
+    if (!lesion.HasPairValue()) continue;
+    values.push_back(name == "dice" ? lesion.PairDice() : HeadlineNsd(one.surfaces[g], options));
   }
   return values;
 }
@@ -44,16 +45,20 @@ std::vector<double> Flat(const Exams& exams) {
 MethodValues Describe(const Exams& exams,
                       int64_t n_excluded,
                       const BootstrapOptions& bootstrap,
-                      bool per_lesion) {
+                      bool by_patient) {
   const std::vector<double> values = Flat(exams);
   MethodValues result{.distribution = Summarize(values), .exact = {kNaN, kNaN}};
   result.distribution.n_excluded = n_excluded;
-  Exams clusters;  // an exam without a value is no patient to draw
-  std::copy_if(exams.begin(), exams.end(), std::back_inserter(clusters), [](const auto& one) {
-    return !one.empty();
-  });
-  result.bootstrap = ClusterBootstrapInterval(clusters, Median, bootstrap);
-  if (!per_lesion) result.exact = ExactMedianInterval(values);
+  if (by_patient) {
+    Exams clusters;  // an exam without a value is no patient to draw
+    std::copy_if(exams.begin(), exams.end(), std::back_inserter(clusters), [](const auto& one) {
+      return !one.empty();
+    });
+    result.bootstrap = ClusterBootstrapInterval(clusters, Median, bootstrap);
+  } else {
+    result.bootstrap = BootstrapInterval(values, Median, bootstrap);
+    result.exact = ExactMedianInterval(values);
+  }
   if (values.size() >= 3) result.normality = ShapiroWilk(values);
   return result;
 }
@@ -160,7 +165,7 @@ std::vector<std::vector<double>> ValuesOfExams(const LesionSummary& summary, con
   Exams exams(summary.cases.size());
   if (metric.per_lesion) {
     for (std::size_t i = 0; i < exams.size(); ++i) {
-      exams[i] = LesionValues(summary.cases[i], metric.name, summary.options.nsd_tolerances_mm);
+      exams[i] = LesionValues(summary.cases[i], metric.name, summary.options);
       std::erase_if(exams[i], [](double value) { return std::isnan(value); });
     }
     return exams;
@@ -186,12 +191,14 @@ Comparison CompareMethods(const std::vector<std::string>& names,
   };
   for (const Metric& metric : Table1Metrics()) {
     MetricComparison row{.metric = metric};
+    const bool by_patient =
+        metric.per_lesion && options.lesion_bootstrap == LesionBootstrap::kPatient;
     std::vector<Exams> values;
     for (const LesionSummary& summary : summaries) {
       values.push_back(ValuesOfExams(summary, metric));
       const auto empty = std::count_if(
           values.back().begin(), values.back().end(), [](const auto& one) { return one.empty(); });
-      row.methods.push_back(Describe(values.back(), empty, bootstrap(), metric.per_lesion));
+      row.methods.push_back(Describe(values.back(), empty, bootstrap(), by_patient));
     }
     for (std::size_t a = 0; a < values.size(); ++a) {
       for (std::size_t b = a + 1; b < values.size(); ++b) {

@@ -3,12 +3,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <future>
 #include <limits>
 
 #include <ATen/ATen.h>
 
+#include "eval/lesion_pairs.h"
+#include "eval/probability_scan.h"
 #include "eval/volume_rule.h"
 #include "sap/core/error.h"
+#include "sap/core/parallel.h"
 #include "sap/eval/stats.h"
 #include "sap/eval/threshold.h"
 
@@ -21,52 +25,71 @@ double AsDouble(int64_t count) {
   return static_cast<double>(count);
 }
 
-// Precision of an exam without positives: its lesions were all missed (0), or there is nothing
-// to be precise about (NaN).
-double RatioOr(double numerator, double denominator, bool has_lesions) {
-  if (denominator > 0) return numerator / denominator;
-  return has_lesions ? 0.0 : kNaN;
-}
-
-bool TouchesLesion(const MatchResult& match, const Candidate& candidate, bool large_only) {
+bool TouchesLesion(const MatchResult& match, const Candidate& candidate) {
   return std::any_of(candidate.lesions.begin(), candidate.lesions.end(), [&](int64_t g) {
-    const ReferenceLesion& lesion = match.lesions[static_cast<std::size_t>(g)];
-    return !lesion.ignored && (!large_only || lesion.large);
+    return !match.lesions[static_cast<std::size_t>(g)].ignored;
   });
 }
 
-Tensor Crop(const Tensor& labels_XYZ, const Box& box) {
-  Tensor crop_XYZ = labels_XYZ;
-  for (std::size_t a = 0; a < 3; ++a) {
-    crop_XYZ = crop_XYZ.slice(static_cast<int64_t>(a), box.begin_vox[a], box.end_vox[a]);
-  }
-  return crop_XYZ;
+RatioOptions ByCandidate(RatioOptions options) {
+  options.tp_count = TpCount::kCandidate;
+  return options;
 }
 
-// A lesion's surface against that of its paired candidates, inside their common box.
-SurfaceScores LesionSurface(const ReferenceLesion& lesion,
-                            const MatchResult& match,
-                            const MatchLabels& labels,
-                            const XyzDouble& spacing_mm,
-                            const std::vector<double>& tolerances_mm) {
-  Box box = lesion.component.box;
-  for (const int64_t c : lesion.paired) {
-    const Box& other = match.candidates[static_cast<std::size_t>(c)].component.box;
-    for (std::size_t a = 0; a < 3; ++a) {
-      box.begin_vox[a] = std::min(box.begin_vox[a], other.begin_vox[a]);
-      box.end_vox[a] = std::max(box.end_vox[a], other.end_vox[a]);
-    }
+double GlobalDice(const CaseLesions& one, const RatioOptions& options) {
+  const double dice = one.voxels.Dice();
+  return std::isnan(dice) && options.both_empty == BothEmpty::kOne ? 1.0 : dice;
+}
+
+// Lesions that count and candidates that are kept under each connectivity.
+std::vector<ConnectivityCounts> AuditConnectivity(const LabelledCase& labelled,
+                                                  const MatchOptions& options) {
+  const auto count = [&](const std::vector<int64_t>& sizes_vox, double least_ml) {
+    return std::count_if(sizes_vox.begin(), sizes_vox.end(), [&](int64_t num_vox) {
+      return AtLeastMl(num_vox, labelled.spacing_mm, least_ml);
+    });
+  };
+  std::vector<int64_t> instances_vox;
+  for (const Component& lesion : labelled.reference.list) instances_vox.push_back(lesion.num_vox);
+  std::vector<ConnectivityCounts> audit;
+  for (const int connectivity : {6, 18, 26}) {
+    const auto neighbours = static_cast<Connectivity>(connectivity);
+    const std::vector<int64_t> lesions_vox = options.gt_instances == GtInstances::kFile
+                                                 ? instances_vox
+                                                 : ComponentSizes(labelled.reference, neighbours);
+    audit.push_back({.connectivity = connectivity,
+                     .lesions = count(lesions_vox, options.min_gt_ml),
+                     .candidates = count(ComponentSizes(labelled.predicted, neighbours),
+                                         options.min_candidate_ml)});
   }
-  const Tensor candidates_XYZ = Crop(labels.candidate_XYZ, box);
-  Tensor paired_XYZ = at::zeros(candidates_XYZ.sizes(), at::kBool);
-  for (const int64_t c : lesion.paired) {
-    const int32_t label = match.candidates[static_cast<std::size_t>(c)].component.label;
-    paired_XYZ.logical_or_(candidates_XYZ.eq(label));
-  }
-  return CompareSurfaces(Crop(labels.reference_XYZ, box).eq(lesion.component.label),
-                         paired_XYZ,
-                         spacing_mm,
-                         tolerances_mm);
+  return audit;
+}
+
+// All voxels were counted when they were labelled.
+OverlapCounts OverlapOf(const LabelledCase& labelled) {
+  OverlapCounts counts;
+  for (const auto& [pair, shared] : labelled.shared_vox) counts.both += shared;
+  for (const Component& c : labelled.reference.list) counts.only_reference += c.num_vox;
+  for (const Component& c : labelled.predicted.list) counts.only_predicted += c.num_vox;
+  counts.only_reference -= counts.both;
+  counts.only_predicted -= counts.both;
+  counts.neither = labelled.reference.labels_XYZ.numel() - counts.both - counts.only_reference -
+                   counts.only_predicted;
+  return counts;
+}
+
+CaseLesions Evaluate(const CaseInput& input,
+                     double threshold,
+                     const MatchOptions& options,
+                     const CaseVisitor& visit) {
+  RequireOneGrid(input);
+  const LabelledCase labelled =
+      LabelCase(input.reference_XYZ, AtLeast(input, threshold), input.spacing_mm, options);
+  CaseLesions result = EvaluateLabelled(input, labelled, options);
+  MeasureNearestLesions(labelled, result.match);
+  result.audit = AuditConnectivity(labelled, options);
+  if (visit) visit(input, labelled, result);
+  return result;
 }
 
 }  // namespace
@@ -75,22 +98,24 @@ double DetectionCounts::Sensitivity() const {
   return lesions == 0 ? kNaN : AsDouble(detected) / AsDouble(lesions);
 }
 
-double DetectionCounts::Precision() const {
-  return RatioOr(AsDouble(detected), AsDouble(detected + false_positives), lesions > 0);
+double DetectionCounts::Precision(const RatioOptions& options) const {
+  const bool by_reference = options.tp_count == TpCount::kReference;
+  const int64_t positives = by_reference ? detected + false_positives : candidates;
+  if (positives > 0) {
+    return AsDouble(by_reference ? detected : matched_candidates) / AsDouble(positives);
+  }
+  return lesions > 0 && options.empty_prediction == EmptyPrediction::kZero ? 0.0 : kNaN;
 }
 
-double DetectionCounts::F2() const {
-  if (lesions == 0) return kNaN;
-  return 5.0 * AsDouble(detected) / AsDouble(5 * detected + 4 * missed() + false_positives);
-}
-
-double DetectionCounts::CandidatePrecision() const {
-  return RatioOr(AsDouble(matched_candidates), AsDouble(candidates), lesions > 0);
-}
-
-double DetectionCounts::CandidateF2() const {
-  if (lesions == 0) return kNaN;
-  const double precision = CandidatePrecision();
+double DetectionCounts::F2(const RatioOptions& options) const {
+  if (lesions == 0 && candidates == 0) {
+    return options.both_empty == BothEmpty::kOne ? 1.0 : kNaN;
+  }
+  if (lesions == 0) return options.empty_reference == EmptyReference::kZero ? 0.0 : kNaN;
+  if (options.tp_count == TpCount::kReference) {
+    return 5.0 * AsDouble(detected) / AsDouble(5 * detected + 4 * missed() + false_positives);
+  }
+  const double precision = candidates > 0 ? Precision(options) : 0.0;
   const double sensitivity = Sensitivity();
   const double denominator = 4.0 * precision + sensitivity;
   return denominator > 0 ? 5.0 * precision * sensitivity / denominator : 0.0;
@@ -114,7 +139,8 @@ DetectionCounts CountAll(const MatchResult& match) {
   }
   for (const Candidate& candidate : match.candidates) {
     counts.false_positives += candidate.false_positive ? 1 : 0;
-    counts.matched_candidates += TouchesLesion(match, candidate, /*large_only=*/false) ? 1 : 0;
+    const bool is_match = !candidate.false_positive && TouchesLesion(match, candidate);
+    counts.matched_candidates += is_match ? 1 : 0;
   }
   counts.candidates = counts.matched_candidates + counts.false_positives;
   return counts;
@@ -125,17 +151,18 @@ DetectionCounts CountLarge(const MatchResult& match) {
   for (const ReferenceLesion& lesion : match.lesions) {
     if (lesion.ignored || !lesion.large) continue;
     ++counts.lesions;
-    counts.detected += lesion.detected() ? 1 : 0;
+    counts.detected += lesion.detected_as_large ? 1 : 0;
   }
   for (const Candidate& candidate : match.candidates) {
+    const bool is_match = !candidate.large_false_positive && candidate.detects_large;
     counts.false_positives += candidate.large_false_positive ? 1 : 0;
-    counts.matched_candidates += TouchesLesion(match, candidate, /*large_only=*/true) ? 1 : 0;
+    counts.matched_candidates += is_match ? 1 : 0;
   }
   counts.candidates = counts.matched_candidates + counts.false_positives;
   return counts;
 }
 
-void RequireValid(const CaseInput& input) {
+void RequireOneGrid(const CaseInput& input) {
   SAP_REQUIRE(ErrorKind::kGeometry,
               input.reference_XYZ.dim() == 3 &&
                   input.reference_XYZ.sizes() == input.probability_XYZ.sizes(),
@@ -144,6 +171,10 @@ void RequireValid(const CaseInput& input) {
               input.id,
               ShapeString(input.reference_XYZ),
               ShapeString(input.probability_XYZ));
+}
+
+void RequireValid(const CaseInput& input) {
+  RequireOneGrid(input);
   const Tensor& probability_XYZ = input.probability_XYZ;
   if (!probability_XYZ.is_floating_point() || probability_XYZ.numel() == 0) return;
   // One pass tells all: NaN makes both ends NaN.
@@ -164,24 +195,20 @@ void RequireValid(const CaseInput& input) {
 }
 
 CaseLesions EvaluateCase(const CaseInput& input, double threshold, const MatchOptions& options) {
-  RequireValid(input);
-  const Tensor reference_XYZ = input.reference_XYZ != 0;
-  const Tensor predicted_XYZ = input.probability_XYZ >= threshold;
-  MatchLabels labels;
-  CaseLesions result{
-      .id = input.id,
-      .match = MatchLesions(reference_XYZ, predicted_XYZ, input.spacing_mm, options, &labels)};
-  ScoreCandidates(labels, input.probability_XYZ, result.match);
-  for (const ReferenceLesion& lesion : result.match.lesions) {
-    const bool scored = lesion.detected() && !lesion.ignored;
-    result.surfaces.push_back(
-        scored ? LesionSurface(
-                     lesion, result.match, labels, input.spacing_mm, options.nsd_tolerances_mm)
-               : SurfaceScores{});
-  }
+  return Evaluate(input, threshold, options, nullptr);
+}
+
+CaseLesions EvaluateLabelled(const CaseInput& input,
+                             const LabelledCase& labelled,
+                             const MatchOptions& options) {
+  VoronoiParts parts;
+  CaseLesions result{.id = input.id, .match = MatchLesions(labelled, options, &parts)};
+  ScoreCandidates(labelled, input.probability_XYZ, result.match, options.candidate_score);
+  result.surfaces =
+      PairSurfaces(result.match, labelled, parts, options.lesion_pair, options.nsd_tolerances_mm);
   result.all = CountAll(result.match);
   result.large = CountLarge(result.match);
-  result.voxels = CountOverlap(reference_XYZ, predicted_XYZ);
+  result.voxels = OverlapOf(labelled);
   result.reference_ml = VolumeMl(result.voxels.Reference(), input.spacing_mm);
   result.predicted_ml = VolumeMl(result.voxels.Predicted(), input.spacing_mm);
   double dice_sum = 0;
@@ -195,20 +222,31 @@ CaseLesions EvaluateCase(const CaseInput& input, double threshold, const MatchOp
   return result;
 }
 
+void ForEachCase(std::size_t num_cases,
+                 const CaseLoader& load,
+                 const std::function<void(const CaseInput& input)>& visit) {
+  std::future<CaseInput> next;
+  for (std::size_t i = 0; i < num_cases; ++i) {
+    const CaseInput input = next.valid() ? next.get() : load(i);
+    if (i + 1 < num_cases && NumThreads() > 1) next = std::async(std::launch::async, load, i + 1);
+    visit(input);
+  }
+}
+
 LesionSummary EvaluateLesions(std::size_t num_cases,
                               const CaseLoader& load,
                               double threshold,
-                              const MatchOptions& options) {
+                              const MatchOptions& options,
+                              const CaseVisitor& visit) {
   LesionSummary summary{.threshold = threshold, .options = options};
-  for (std::size_t i = 0; i < num_cases; ++i) {
-    const CaseInput input = load(i);
-    summary.cases.push_back(EvaluateCase(input, threshold, options));
-    if (options.matching == Matching::kAnyOverlap) {
+  ForEachCase(num_cases, load, [&](const CaseInput& input) {
+    summary.cases.push_back(Evaluate(input, threshold, options, visit));
+    if (SweepsInOnePass(options)) {
       summary.sweeps.push_back(SweepThresholds(input, DefaultThresholds(), options));
     }
     summary.pooled_all += summary.cases.back().all;
     summary.pooled_large += summary.cases.back().large;
-  }
+  });
   return summary;
 }
 
@@ -216,7 +254,7 @@ std::vector<double> LesionSummary::DetectedDice() const {
   std::vector<double> values;
   for (const CaseLesions& one : cases) {
     for (const ReferenceLesion& lesion : one.match.lesions) {
-      if (!lesion.ignored && lesion.detected()) values.push_back(lesion.PairDice());
+      if (lesion.HasPairValue()) values.push_back(lesion.PairDice());
     }
   }
   return values;
@@ -227,32 +265,34 @@ std::vector<double> LesionSummary::DetectedSurface(double (*value_of)(const Surf
   for (const CaseLesions& one : cases) {
     for (std::size_t g = 0; g < one.surfaces.size(); ++g) {
       const ReferenceLesion& lesion = one.match.lesions[g];
-      if (!lesion.ignored && lesion.detected()) values.push_back(value_of(one.surfaces[g]));
+      if (lesion.HasPairValue()) values.push_back(value_of(one.surfaces[g]));
     }
   }
   return values;
 }
 
 std::vector<std::pair<std::string, std::vector<double>>> LesionSummary::PerCaseMetrics() const {
-  using Get = double (*)(const CaseLesions&);
+  using Get = double (*)(const CaseLesions&, const RatioOptions&);
+  using Case = const CaseLesions&;
+  using Ratio = const RatioOptions&;
   const std::pair<const char*, Get> columns[] = {
-      {"sensitivity", [](const CaseLesions& c) { return c.all.Sensitivity(); }},
-      {"precision", [](const CaseLesions& c) { return c.all.Precision(); }},
-      {"f2", [](const CaseLesions& c) { return c.all.F2(); }},
-      {"fp_per_exam", [](const CaseLesions& c) { return AsDouble(c.all.false_positives); }},
-      {"candidate_precision", [](const CaseLesions& c) { return c.all.CandidatePrecision(); }},
-      {"candidate_f2", [](const CaseLesions& c) { return c.all.CandidateF2(); }},
-      {"large_sensitivity", [](const CaseLesions& c) { return c.large.Sensitivity(); }},
-      {"large_precision", [](const CaseLesions& c) { return c.large.Precision(); }},
-      {"large_f2", [](const CaseLesions& c) { return c.large.F2(); }},
-      {"large_fp_per_exam", [](const CaseLesions& c) { return AsDouble(c.large.false_positives); }},
-      {"patient_mean_dice", [](const CaseLesions& c) { return c.mean_dice; }},
-      {"patient_mean_dice_penalised", [](const CaseLesions& c) { return c.mean_dice_penalised; }},
-      {"global_dice", [](const CaseLesions& c) { return c.voxels.Dice(); }}};
+      {"sensitivity", [](Case c, Ratio) { return c.all.Sensitivity(); }},
+      {"precision", [](Case c, Ratio r) { return c.all.Precision(r); }},
+      {"f2", [](Case c, Ratio r) { return c.all.F2(r); }},
+      {"fp_per_exam", [](Case c, Ratio) { return AsDouble(c.all.false_positives); }},
+      {"candidate_precision", [](Case c, Ratio r) { return c.all.Precision(ByCandidate(r)); }},
+      {"candidate_f2", [](Case c, Ratio r) { return c.all.F2(ByCandidate(r)); }},
+      {"large_sensitivity", [](Case c, Ratio) { return c.large.Sensitivity(); }},
+      {"large_precision", [](Case c, Ratio r) { return c.large.Precision(r); }},
+      {"large_f2", [](Case c, Ratio r) { return c.large.F2(r); }},
+      {"large_fp_per_exam", [](Case c, Ratio) { return AsDouble(c.large.false_positives); }},
+      {"patient_mean_dice", [](Case c, Ratio) { return c.mean_dice; }},
+      {"patient_mean_dice_penalised", [](Case c, Ratio) { return c.mean_dice_penalised; }},
+      {"global_dice", GlobalDice}};
   std::vector<std::pair<std::string, std::vector<double>>> metrics;
   for (const auto& [name, get] : columns) {
     std::vector<double> values;
-    for (const CaseLesions& one : cases) values.push_back(get(one));
+    for (const CaseLesions& one : cases) values.push_back(get(one, options.ratios));
     metrics.emplace_back(name, std::move(values));
   }
   return metrics;

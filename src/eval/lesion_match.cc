@@ -2,7 +2,6 @@
 #include "sap/eval/lesion_match.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <numeric>
 #include <set>
@@ -10,68 +9,50 @@
 
 #include <ATen/ATen.h>
 
+#include "eval/lesion_pairs.h"
 #include "eval/match_rule.h"
 #include "eval/volume_rule.h"
-#include "sap/core/error.h"
+#include "sap/eval/stats.h"
 
 namespace sap::eval {
 namespace {
 
-std::vector<ReferenceLesion> Lesions(const Components& found,
-                                     const XyzDouble& spacing_mm,
-                                     const MatchOptions& options) {
-  const Tensor& labels = found.labels_XYZ;
+std::vector<ReferenceLesion> Lesions(const LabelledCase& labelled, const MatchOptions& options) {
+  const Tensor& labels_XYZ = labelled.reference.labels_XYZ;
+  const XyzDouble& spacing_mm = labelled.spacing_mm;
   std::vector<ReferenceLesion> lesions;
-  for (const Component& component : found.list) {
+  for (const Component& component : labelled.reference.list) {
     ReferenceLesion lesion{.component = component};
     lesion.volume_ml = VolumeMl(component.num_vox, spacing_mm);
+    lesion.centroid_vox = labelled.reference_centroid_vox[lesions.size()];
     lesion.ignored = !AtLeastMl(component.num_vox, spacing_mm, options.min_gt_ml);
     lesion.large = AtLeastMl(component.num_vox, spacing_mm, options.large_ml);
     for (std::size_t a = 0; a < 3; ++a) {
       lesion.touches_border |= component.box.begin_vox[a] == 0 ||
-                               component.box.end_vox[a] == labels.size(static_cast<int64_t>(a));
+                               component.box.end_vox[a] == labels_XYZ.size(static_cast<int64_t>(a));
     }
     lesions.push_back(std::move(lesion));
   }
   return lesions;
 }
 
-// Sum of voxel positions per label, turned into centroids by the caller.
-void AddPosition(int32_t label, const XyzDouble& at_vox, std::vector<XyzDouble>& sums) {
-  XyzDouble& sum = sums[static_cast<std::size_t>(label)];
-  for (std::size_t a = 0; a < 3; ++a) sum[a] += at_vox[a];
-}
-
-struct JointHistogram {
-  std::map<std::pair<int32_t, int32_t>, int64_t> shared_vox;  // (lesion, candidate) labels
-  std::vector<XyzDouble> lesion_sum_vox;                      // by label
-  std::vector<XyzDouble> candidate_sum_vox;
-};
-
-// One pass over both label maps gives every overlap and every centroid.
-JointHistogram CountJointly(const Components& reference, const Components& predicted) {
-  JointHistogram joint{.lesion_sum_vox = std::vector<XyzDouble>(reference.list.size() + 1),
-                       .candidate_sum_vox = std::vector<XyzDouble>(predicted.list.size() + 1)};
-  const int32_t* g = reference.labels_XYZ.data_ptr<int32_t>();
-  const int32_t* c = predicted.labels_XYZ.data_ptr<int32_t>();
-  const int64_t size_y = reference.labels_XYZ.size(1);
-  const int64_t size_z = reference.labels_XYZ.size(2);
-  for (int64_t i = 0; i < reference.labels_XYZ.numel(); ++i) {
-    if (g[i] == 0 && c[i] == 0) continue;
-    const XyzDouble at_vox{static_cast<double>(i / (size_y * size_z)),
-                           static_cast<double>(i / size_z % size_y),
-                           static_cast<double>(i % size_z)};
-    if (g[i] != 0) AddPosition(g[i], at_vox, joint.lesion_sum_vox);
-    if (c[i] != 0) AddPosition(c[i], at_vox, joint.candidate_sum_vox);
-    if (g[i] != 0 && c[i] != 0) ++joint.shared_vox[{g[i], c[i]}];
+// Candidates of at least min_candidate_ml, with the index of each label (-1 = dropped).
+std::vector<int64_t> AddCandidates(const LabelledCase& labelled,
+                                   const MatchOptions& options,
+                                   MatchResult& match) {
+  const XyzDouble& spacing_mm = labelled.spacing_mm;
+  std::vector<int64_t> candidate_idx(labelled.predicted.list.size() + 1, -1);
+  for (const Component& component : labelled.predicted.list) {
+    if (!AtLeastMl(component.num_vox, spacing_mm, options.min_candidate_ml)) continue;
+    const auto label = static_cast<std::size_t>(component.label);
+    candidate_idx[label] = std::ssize(match.candidates);
+    match.candidates.push_back(
+        {.component = component,
+         .volume_ml = VolumeMl(component.num_vox, spacing_mm),
+         .centroid_vox = labelled.predicted_centroid_vox[label - 1],
+         .large = AtLeastMl(component.num_vox, spacing_mm, options.large_ml)});
   }
-  return joint;
-}
-
-XyzDouble Centroid(const std::vector<XyzDouble>& sum_vox, const Component& component) {
-  const XyzDouble& sum = sum_vox[static_cast<std::size_t>(component.label)];
-  const auto n = static_cast<double>(component.num_vox);
-  return {sum.x / n, sum.y / n, sum.z / n};
+  return candidate_idx;
 }
 
 int64_t Root(std::vector<int64_t>& parent, int64_t node) {
@@ -116,127 +97,132 @@ void FindGroups(MatchResult& match) {
   }
 }
 
-// Extra hits of a one-to-one rule touch a lesion: they are no false positives, unless asked.
+// Candidates that another one makes superfluous: named by a one-to-one rule, or of most overlap
+// with none of their lesions. What touches an ignored lesion is excused.
+std::set<int64_t> Superfluous(const MatchResult& match,
+                              const SharedVoxels& shared_vox,
+                              const std::set<int64_t>& extra_of_rule) {
+  std::set<int64_t> superfluous = extra_of_rule;
+  std::set<int64_t> best;
+  for (int64_t g = 0; g < std::ssize(match.lesions); ++g) {
+    const ReferenceLesion& lesion = match.lesions[static_cast<std::size_t>(g)];
+    if (lesion.ignored) {
+      best.insert(lesion.candidates.begin(), lesion.candidates.end());
+    } else if (lesion.detected()) {
+      best.insert(BestCandidate(lesion, g, shared_vox));
+    }
+  }
+  for (int64_t c = 0; c < std::ssize(match.candidates); ++c) {
+    const Candidate& candidate = match.candidates[static_cast<std::size_t>(c)];
+    if (!candidate.lesions.empty() && !best.contains(c)) superfluous.insert(c);
+  }
+  return superfluous;
+}
+
+// Superfluous candidates touch a lesion: they are no false positives, unless asked.
 void MarkFalsePositives(MatchResult& match,
-                        const std::set<int64_t>& extra,
+                        const std::set<int64_t>& superfluous,
                         const MatchOptions& options) {
+  const bool extra_is_false = options.extra_hit == ExtraHit::kFalsePositive;
   for (int64_t c = 0; c < std::ssize(match.candidates); ++c) {
     Candidate& candidate = match.candidates[static_cast<std::size_t>(c)];
-    const bool excused = extra.contains(c) && options.extra_hit == ExtraHit::kIgnored;
-    candidate.false_positive = candidate.lesions.empty() && !excused;
-    const bool touches_large =
-        std::any_of(candidate.lesions.begin(), candidate.lesions.end(), [&](int64_t g) {
-          return match.lesions[static_cast<std::size_t>(g)].large;
-        });
-    candidate.large_false_positive =
-        candidate.large &&
-        (options.large_fp == LargeFalsePositive::kAnyLesion ? candidate.false_positive
-                                                            : !touches_large && !excused);
-  }
-}
-
-// Candidates of at least min_candidate_ml, with the index of each label (-1 = dropped).
-std::vector<int64_t> AddCandidates(const Components& predicted,
-                                   const JointHistogram& joint,
-                                   const XyzDouble& spacing_mm,
-                                   const MatchOptions& options,
-                                   MatchResult& match) {
-  std::vector<int64_t> candidate_idx(predicted.list.size() + 1, -1);
-  for (const Component& component : predicted.list) {
-    if (!AtLeastMl(component.num_vox, spacing_mm, options.min_candidate_ml)) continue;
-    candidate_idx[static_cast<std::size_t>(component.label)] = std::ssize(match.candidates);
-    match.candidates.push_back(
-        {.component = component,
-         .volume_ml = VolumeMl(component.num_vox, spacing_mm),
-         .centroid_vox = Centroid(joint.candidate_sum_vox, component),
-         .large = AtLeastMl(component.num_vox, spacing_mm, options.large_ml)});
-  }
-  return candidate_idx;
-}
-
-// What each detected lesion is compared with, and their voxels.
-void SetPairs(const std::map<std::pair<int64_t, int64_t>, int64_t>& shared_vox,
-              LesionPair rule,
-              MatchResult& match) {
-  for (int64_t g = 0; g < std::ssize(match.lesions); ++g) {
-    ReferenceLesion& lesion = match.lesions[static_cast<std::size_t>(g)];
-    const auto overlap = [&](int64_t c) {
-      const auto found = shared_vox.find({g, c});
-      return found == shared_vox.end() ? int64_t{0} : found->second;
+    const bool is_extra = superfluous.contains(c);
+    candidate.false_positive = is_extra ? extra_is_false : candidate.lesions.empty();
+    const auto is_large = [&](int64_t g) {
+      const ReferenceLesion& lesion = match.lesions[static_cast<std::size_t>(g)];
+      return lesion.large;
     };
-    lesion.paired = lesion.candidates;
-    if (rule == LesionPair::kBest && lesion.detected()) {
-      lesion.paired = {*std::max_element(
-          lesion.candidates.begin(), lesion.candidates.end(), [&](int64_t a, int64_t b) {
-            return overlap(a) < overlap(b);
-          })};
-    }
-    for (const int64_t c : lesion.paired) {
-      lesion.overlap_vox += overlap(c);
-      lesion.candidates_vox += match.candidates[static_cast<std::size_t>(c)].component.num_vox;
+    const bool touches_large =
+        std::any_of(candidate.lesions.begin(), candidate.lesions.end(), is_large);
+    const bool vs_any = options.large_fp == LargeFalsePositive::kAnyLesion;
+    candidate.large_false_positive =
+        candidate.large && (vs_any || is_extra ? candidate.false_positive : !touches_large);
+  }
+}
+
+// Which lesions large candidates, or all, detect.
+void MarkLargeHits(MatchResult& match, LargeCandidate rule) {
+  for (ReferenceLesion& lesion : match.lesions) {
+    if (lesion.ignored || !lesion.large) continue;
+    for (const int64_t c : lesion.candidates) {
+      Candidate& candidate = match.candidates[static_cast<std::size_t>(c)];
+      if (rule == LargeCandidate::kSameVolume && !candidate.large) continue;
+      lesion.detected_as_large = true;
+      candidate.detects_large = true;
     }
   }
+}
+
+double ScoreOf(const std::vector<double>& values, CandidateScore rule) {
+  switch (rule) {
+    case CandidateScore::kMean:
+      return std::accumulate(values.begin(), values.end(), 0.0) /
+             static_cast<double>(values.size());
+    case CandidateScore::kP95:
+      return Quantile(values, 0.95);
+    case CandidateScore::kMax:
+      break;
+  }
+  return *std::max_element(values.begin(), values.end());
 }
 
 }  // namespace
 
 double ReferenceLesion::PairDice() const {
   return 2.0 * static_cast<double>(overlap_vox) /
-         static_cast<double>(component.num_vox + candidates_vox);
+         static_cast<double>(reference_vox + candidates_vox);
+}
+
+MatchResult MatchLesions(const LabelledCase& labelled,
+                         const MatchOptions& options,
+                         VoronoiParts* parts) {
+  MatchResult match{.lesions = Lesions(labelled, options)};
+  const std::vector<int64_t> candidate_idx = AddCandidates(labelled, options, match);
+  SharedVoxels shared_vox;  // by indices
+  for (const auto& [pair, shared] : labelled.shared_vox) {
+    const int64_t c = candidate_idx[static_cast<std::size_t>(pair.second)];
+    if (c >= 0) shared_vox[{pair.first - 1, c}] = shared;
+  }
+  const RulePairs pairs = ApplyRule(match, shared_vox, candidate_idx, labelled, options);
+  for (const auto& [g, c] : pairs.matched) {
+    match.lesions[static_cast<std::size_t>(g)].candidates.push_back(c);
+    match.candidates[static_cast<std::size_t>(c)].lesions.push_back(g);
+  }
+  MarkFalsePositives(match, Superfluous(match, shared_vox, pairs.extra), options);
+  MarkLargeHits(match, options.large_candidate);
+  FindGroups(match);
+  SetPairs(labelled, shared_vox, options.lesion_pair, match, parts);
+  return match;
 }
 
 MatchResult MatchLesions(const Tensor& reference_XYZ,
                          const Tensor& predicted_XYZ,
                          const XyzDouble& spacing_mm,
-                         const MatchOptions& options,
-                         MatchLabels* labels) {
-  SAP_CHECK(reference_XYZ.sizes() == predicted_XYZ.sizes(),
-            "{} against {}",
-            ShapeString(reference_XYZ),
-            ShapeString(predicted_XYZ));
-  const auto connectivity = static_cast<Connectivity>(options.connectivity);
-  const Components reference = LabelComponents(reference_XYZ, connectivity);
-  const Components predicted = LabelComponents(predicted_XYZ, connectivity);
-  const JointHistogram joint = CountJointly(reference, predicted);
-  MatchResult match;
-  match.lesions = Lesions(reference, spacing_mm, options);
-  for (ReferenceLesion& lesion : match.lesions) {
-    lesion.centroid_vox = Centroid(joint.lesion_sum_vox, lesion.component);
-  }
-  const std::vector<int64_t> candidate_idx =
-      AddCandidates(predicted, joint, spacing_mm, options, match);
-  std::map<std::pair<int64_t, int64_t>, int64_t> shared_vox;  // by indices
-  for (const auto& [pair, shared] : joint.shared_vox) {
-    const int64_t c = candidate_idx[static_cast<std::size_t>(pair.second)];
-    if (c >= 0) shared_vox[{pair.first - 1, c}] = shared;
-  }
-  MatchLabels maps{reference.labels_XYZ, predicted.labels_XYZ};
-  const RulePairs pairs = ApplyRule(match, shared_vox, candidate_idx, maps, options);
-  for (const auto& [g, c] : pairs.matched) {
-    match.lesions[static_cast<std::size_t>(g)].candidates.push_back(c);
-    match.candidates[static_cast<std::size_t>(c)].lesions.push_back(g);
-  }
-  SetPairs(shared_vox, options.lesion_pair, match);
-  MarkFalsePositives(match, pairs.extra, options);
-  FindGroups(match);
-  if (labels != nullptr) *labels = std::move(maps);
-  return match;
+                         const MatchOptions& options) {
+  return MatchLesions(LabelCase(reference_XYZ, predicted_XYZ, spacing_mm, options), options);
 }
 
-void ScoreCandidates(const MatchLabels& labels, const Tensor& map_XYZ, MatchResult& match) {
-  constexpr double kLowest = -std::numeric_limits<double>::infinity();
+void ScoreCandidates(const LabelledCase& labelled,
+                     const Tensor& map_XYZ,
+                     MatchResult& match,
+                     CandidateScore rule) {
   const Tensor map = map_XYZ.to(at::kFloat).contiguous();
   const float* value = map.data_ptr<float>();
-  const int32_t* label = labels.candidate_XYZ.data_ptr<int32_t>();
-  std::vector<double> largest;
-  for (int64_t i = 0; i < map.numel(); ++i) {
-    if (label[i] == 0) continue;
-    const auto l = static_cast<std::size_t>(label[i]);
-    if (l >= largest.size()) largest.resize(l + 1, kLowest);
-    largest[l] = std::max(largest[l], static_cast<double>(value[i]));
-  }
+  const int32_t* label = labelled.predicted.labels_XYZ.data_ptr<int32_t>();
+  const int64_t size_y = map.size(1);
+  const int64_t size_z = map.size(2);
   for (Candidate& candidate : match.candidates) {
-    candidate.score = largest[static_cast<std::size_t>(candidate.component.label)];
+    const Box& box = candidate.component.box;
+    std::vector<double> values;
+    for (int64_t x = box.begin_vox.x; x < box.end_vox.x; ++x) {
+      for (int64_t y = box.begin_vox.y; y < box.end_vox.y; ++y) {
+        const int64_t row = (x * size_y + y) * size_z;
+        for (int64_t i = row + box.begin_vox.z; i < row + box.end_vox.z; ++i) {
+          if (label[i] == candidate.component.label) values.push_back(value[i]);
+        }
+      }
+    }
+    candidate.score = ScoreOf(values, rule);
   }
 }
 

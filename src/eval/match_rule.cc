@@ -70,10 +70,10 @@ Tensor Grown(const Tensor& mask_XYZ, int64_t steps) {
 }
 
 std::set<int64_t> LabelsNear(const ReferenceLesion& lesion,
-                             const MatchLabels& labels,
+                             const LabelledCase& labelled,
                              int64_t steps) {
-  Tensor own = labels.reference_XYZ;
-  Tensor other = labels.candidate_XYZ;
+  Tensor own = labelled.reference.labels_XYZ;
+  Tensor other = labelled.predicted.labels_XYZ;
   for (std::size_t a = 0; a < 3; ++a) {
     const auto axis = static_cast<int64_t>(a);
     const int64_t begin = std::max<int64_t>(0, lesion.component.box.begin_vox[a] - steps);
@@ -89,11 +89,11 @@ std::set<int64_t> LabelsNear(const ReferenceLesion& lesion,
 
 RulePairs NearDilated(const MatchResult& match,
                       const std::vector<int64_t>& candidate_idx,
-                      const MatchLabels& labels,
+                      const LabelledCase& labelled,
                       const MatchOptions& options) {
   RulePairs pairs;
   for (std::size_t g = 0; g < match.lesions.size(); ++g) {
-    for (const int64_t label : LabelsNear(match.lesions[g], labels, options.dilate_gt_vox)) {
+    for (const int64_t label : LabelsNear(match.lesions[g], labelled, options.dilate_gt_vox)) {
       const int64_t c = candidate_idx[static_cast<std::size_t>(label)];
       if (c >= 0) pairs.matched.emplace(g, c);
     }
@@ -102,9 +102,9 @@ RulePairs NearDilated(const MatchResult& match,
 }
 
 // The lesion at each candidate's centroid, rounded to a voxel.
-RulePairs CentreInMask(const MatchResult& match, const MatchLabels& labels) {
+RulePairs CentreInMask(const MatchResult& match, const LabelledCase& labelled) {
   RulePairs pairs;
-  const auto lesion_at = labels.reference_XYZ.accessor<int32_t, 3>();
+  const auto lesion_at = labelled.reference.labels_XYZ.accessor<int32_t, 3>();
   for (std::size_t c = 0; c < match.candidates.size(); ++c) {
     const XyzDouble& at_vox = match.candidates[c].centroid_vox;
     const int32_t label =
@@ -191,16 +191,16 @@ std::vector<int64_t> AssignPairs(const std::vector<std::vector<double>>& weight)
 RulePairs ApplyRule(const MatchResult& match,
                     const SharedVoxels& shared_vox,
                     const std::vector<int64_t>& candidate_idx,
-                    const MatchLabels& labels,
+                    const LabelledCase& labelled,
                     const MatchOptions& options) {
   switch (options.matching) {
     case Matching::kIou:
     case Matching::kDice:
       return OneToOne(match, shared_vox, options);
     case Matching::kDilated:
-      return NearDilated(match, candidate_idx, labels, options);
+      return NearDilated(match, candidate_idx, labelled, options);
     case Matching::kCentre:
-      return CentreInMask(match, labels);
+      return CentreInMask(match, labelled);
     case Matching::kAnyOverlap:
     case Matching::kMinOverlap:
       break;

@@ -23,7 +23,7 @@ struct RulePairs {
 RulePairs ApplyRule(const MatchResult& match,
                     const SharedVoxels& shared_vox,
                     const std::vector<int64_t>& candidate_idx,
-                    const MatchLabels& labels,
+                    const LabelledCase& labelled,
                     const MatchOptions& options);
 
 // Rows and columns to pair so that as many pairs as possible have a weight above 0, and among

@@ -7,6 +7,7 @@
 
 #include "eval/report_text.h"
 #include "sap/core/files.h"
+#include "sap/core/options.h"
 #include "sap/core/tables.h"
 
 namespace sap::eval {
@@ -18,7 +19,9 @@ std::string Count(int64_t value) {
   return fmt::format("{}", value);
 }
 
-json CountsJson(const DetectionCounts& c) {
+json CountsJson(const DetectionCounts& c, const RatioOptions& ratios) {
+  RatioOptions by_candidate = ratios;
+  by_candidate.tp_count = TpCount::kCandidate;
   return {{"lesions", c.lesions},
           {"detected", c.detected},
           {"missed", c.missed()},
@@ -26,41 +29,23 @@ json CountsJson(const DetectionCounts& c) {
           {"matched_candidates", c.matched_candidates},
           {"false_positives", c.false_positives},
           {"sensitivity", Number(c.Sensitivity())},
-          {"precision", Number(c.Precision())},
-          {"f2", Number(c.F2())},
-          {"candidate_precision", Number(c.CandidatePrecision())},
-          {"candidate_f2", Number(c.CandidateF2())}};
+          {"precision", Number(c.Precision(ratios))},
+          {"f2", Number(c.F2(ratios))},
+          {"candidate_precision", Number(c.Precision(by_candidate))},
+          {"candidate_f2", Number(c.F2(by_candidate))}};
 }
 
+// Every matching rule as Describe names it. Numbers, lists and null are the same text in YAML and
+// JSON; a name is a string.
 json RulesJson(const LesionSummary& summary) {
-  const MatchOptions& o = summary.options;
-  return {{"threshold", summary.threshold},
-          {"threshold_rule", "p >= threshold"},
-          {"matching", EnumName(o.matching)},
-          {"min_overlap_frac", o.min_overlap_frac},
-          {"min_overlap_vox", o.min_overlap_vox},
-          {"dilate_gt_vox", o.dilate_gt_vox},
-          {"extra_hit", EnumName(o.extra_hit)},
-          {"lesion_pair", EnumName(o.lesion_pair)},
-          {"nsd_tolerances_mm", o.nsd_tolerances_mm},
-          {"connectivity", o.connectivity},
-          {"min_candidate_ml", o.min_candidate_ml},
-          {"min_gt_ml", o.min_gt_ml},
-          {"large_ml", o.large_ml},
-          {"large_fp", EnumName(o.large_fp)}};
-}
-
-json GroupsJson(const LesionSummary& summary) {
-  json counts;
-  for (const MatchGroup kind :
-       {MatchGroup::kOneToOne, MatchGroup::kSplit, MatchGroup::kMerge, MatchGroup::kManyToMany}) {
-    int64_t number = 0;
-    for (const CaseLesions& one : summary.cases) {
-      number += std::count(one.match.groups.begin(), one.match.groups.end(), kind);
-    }
-    counts[EnumName(kind)] = number;
+  json rules = {{"threshold", summary.threshold}, {"threshold_rule", "p >= threshold"}};
+  MatchOptions options = summary.options;
+  const OptionTable table(options);
+  for (const OptionField& field : table.fields()) {
+    const std::string value = field.print();
+    rules[field.key] = json::accept(value) ? json::parse(value) : json(value);
   }
-  return counts;
+  return rules;
 }
 
 std::string BoxText(const Box& box) {
@@ -152,6 +137,7 @@ std::string LesionsCsv(const LesionSummary& summary) {
                                      "large",
                                      "detected",
                                      "candidates",
+                                     "reference_vox",
                                      "overlap_vox",
                                      "candidates_vox",
                                      "dice",
@@ -181,6 +167,7 @@ std::string LesionsCsv(const LesionSummary& summary) {
                                       Count(l.large),
                                       Count(l.detected()),
                                       Labels(l.candidates),
+                                      Count(l.reference_vox),
                                       Count(l.overlap_vox),
                                       Count(l.candidates_vox),
                                       l.detected() ? Cell(l.PairDice()) : "",
@@ -203,7 +190,8 @@ std::string CandidatesCsv(const LesionSummary& summary) {
                "lesions",
                "false_positive",
                "large",
-               "large_false_positive"});
+               "large_false_positive",
+               "nearest_lesion_mm"});
   for (const CaseLesions& one : summary.cases) {
     int64_t number = 0;
     for (const Candidate& c : one.match.candidates) {
@@ -216,7 +204,8 @@ std::string CandidatesCsv(const LesionSummary& summary) {
                     Labels(c.lesions),
                     Count(c.false_positive),
                     Count(c.large),
-                    Count(c.large_false_positive)});
+                    Count(c.large_false_positive),
+                    Cell(c.nearest_lesion_mm)});
     }
   }
   return table.Csv();
@@ -236,9 +225,10 @@ json SummaryJson(const LesionSummary& summary) {
   json& lesions = summary_json["lesions"];
   lesions["rules"] = RulesJson(summary);
   lesions["num_cases"] = summary.cases.size();
-  lesions["pooled"]["all"] = CountsJson(summary.pooled_all);
-  lesions["pooled"]["large"] = CountsJson(summary.pooled_large);
-  lesions["match_groups"] = GroupsJson(summary);
+  lesions["pooled"]["all"] = CountsJson(summary.pooled_all, summary.options.ratios);
+  lesions["pooled"]["large"] = CountsJson(summary.pooled_large, summary.options.ratios);
+  lesions["connectivity_audit"] = AuditJson(summary);
+  lesions["match_groups"] = MatchGroupsJson(summary);
   for (const auto& [name, values] : summary.PerCaseMetrics()) {
     lesions["per_case"][name] = DistributionJson(Summarize(values));
   }
@@ -260,8 +250,8 @@ std::string SummaryMarkdown(const LesionSummary& summary) {
                    Count(c.detected),
                    Count(c.false_positives),
                    ShortCell(c.Sensitivity()),
-                   ShortCell(c.Precision()),
-                   ShortCell(c.F2())});
+                   ShortCell(c.Precision(summary.options.ratios)),
+                   ShortCell(c.F2(summary.options.ratios))});
   };
   row("all", summary.pooled_all);
   row(fmt::format(">= {:g} mL", summary.options.large_ml), summary.pooled_large);

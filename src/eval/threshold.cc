@@ -10,16 +10,17 @@ namespace {
 
 double Objective(const std::vector<std::vector<ThresholdCounts>>& cases,
                  std::size_t t,
-                 ThresholdObjective objective) {
+                 ThresholdObjective objective,
+                 const RatioOptions& ratios) {
   DetectionCounts pooled;
   std::vector<double> f2;
   for (const auto& one : cases) {
     pooled += one[t].all;
-    f2.push_back(one[t].all.F2());
+    f2.push_back(one[t].all.F2(ratios));
   }
   switch (objective) {
     case ThresholdObjective::kPooled:
-      return pooled.F2();
+      return pooled.F2(ratios);
     case ThresholdObjective::kMedian:
       return Summarize(f2).median;
     case ThresholdObjective::kMean:
@@ -43,15 +44,14 @@ ThresholdChoice TuneThreshold(std::size_t num_cases,
                               const std::vector<double>& thresholds) {
   std::vector<std::vector<ThresholdCounts>> cases;
   ThresholdChoice choice{.thresholds = thresholds};
-  for (std::size_t i = 0; i < num_cases; ++i) {
-    const CaseInput input = load(i);
+  ForEachCase(num_cases, load, [&](const CaseInput& input) {
     cases.push_back(SweepThresholds(input, thresholds, options));
     choice.case_ids.push_back(input.id);
     std::vector<double> f2;
-    for (const ThresholdCounts& counts : cases.back()) f2.push_back(counts.all.F2());
+    for (const ThresholdCounts& counts : cases.back()) f2.push_back(counts.all.F2(options.ratios));
     choice.f2.push_back(std::move(f2));
     choice.num_cases += cases.back()[0].all.lesions > 0 ? 1 : 0;
-  }
+  });
   SAP_REQUIRE(ErrorKind::kInput,
               choice.num_cases > 0,
               "none of the {} tuning cases has a lesion, so no threshold can be chosen; name other "
@@ -59,7 +59,7 @@ ThresholdChoice TuneThreshold(std::size_t num_cases,
               num_cases);
   choice.objective = -1;
   for (std::size_t t = 0; t < thresholds.size(); ++t) {
-    const double value = Objective(cases, t, objective);
+    const double value = Objective(cases, t, objective, options.ratios);
     choice.objectives.push_back(value);
     // Means of equal F2 values can differ in the last bit between thresholds: that is a tie too.
     constexpr double kTie = 1e-12;

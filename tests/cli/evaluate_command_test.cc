@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <functional>
+#include <set>
+
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/evaluate_preset.h"
 #include "run_main.h"
 #include "sap/cli/commands.h"
 #include "sap/core/files.h"
@@ -141,6 +146,46 @@ TEST(SapEvaluate, SaysWhatIsWrongWithMethods) {
   EXPECT_EQ(Evaluate(scene.Words({scene.Methods()})), 3);
 }
 
+TEST(SapEvaluate, GivesMeansOverFoldsOfASplit) {
+  const Scene scene;
+  fs::remove(scene.root / "sap" / "case_4.nii.gz");
+  Tensor empty = at::zeros({24, 20, 16});
+  scene.Write("sap", 0, empty);
+  const std::string prediction = "prediction_dir=" + (scene.root / "sap").string();
+  const auto run = [&](const std::string& file, const std::string& text) {
+    WriteFileAtomically(scene.root / file, text);
+    return Evaluate(
+        scene.Words({prediction, "figures=false", "folds=" + (scene.root / file).string()}));
+  };
+  const auto fold_mean = [&] {
+    const auto summary = nlohmann::json::parse(ReadFile(scene.root / "out" / "summary.json"));
+    return summary.at("means").at("prediction").at("all").at("sensitivity").at("fold_mean");
+  };
+  // case_0 misses both lesions; alone in its fold it weighs as much as the other three.
+  ASSERT_EQ(
+      run("own.json",
+          R"({"format": "sap-split", "folds": [["case_0"], ["case_1", "case_2", "case_3"]]})"),
+      0);
+  EXPECT_DOUBLE_EQ(fold_mean(), 0.5);
+  ASSERT_EQ(run("nnunet.json",
+                R"([{"train": [], "val": ["case_0", "case_1"]},
+                    {"train": [], "val": ["case_2", "case_3"]}])"),
+            0);
+  EXPECT_DOUBLE_EQ(fold_mean(), 0.75);
+  ASSERT_EQ(run("own.csv", "case,fold\ncase_0,2\ncase_1,2\ncase_2,0\ncase_3,1\n"), 0);
+  EXPECT_DOUBLE_EQ(fold_mean(), (0.5 + 1 + 1) / 3);
+  EXPECT_THAT(ReadFile(scene.root / "out" / "report.html"), HasSubstr("<h2>Means</h2>"));
+  // A subject of two exams.
+  WriteFileAtomically(scene.root / "reference" / "cohort.yaml",
+                      "cases:\n- {case: case_0, subject: P1}\n- {case: case_1, subject: P1}\n");
+  ASSERT_EQ(run("own.json", R"({"folds": [["P1"], ["case_2"], ["case_3"]]})"), 0);
+  EXPECT_DOUBLE_EQ(fold_mean(), (0.5 + 1 + 1) / 3);
+  // In no fold, in two folds, and no split at all.
+  EXPECT_EQ(run("own.json", R"({"folds": [["P1"], ["case_2"]]})"), 3);
+  EXPECT_EQ(run("own.json", R"({"folds": [["P1"], ["case_2", "case_3"], ["case_3"]]})"), 3);
+  EXPECT_EQ(run("own.json", R"({"fold": 3})"), 3);
+}
+
 TEST(SapEvaluate, IsTheSameOnEveryRun) {
   const Scene scene;
   const auto words = scene.Words({scene.Methods(), "figures=false"});
@@ -148,6 +193,201 @@ TEST(SapEvaluate, IsTheSameOnEveryRun) {
   const std::string first = ReadFile(scene.root / "out" / "table1.csv");
   ASSERT_EQ(Evaluate(words), 0);
   EXPECT_EQ(ReadFile(scene.root / "out" / "table1.csv"), first);
+}
+
+nlohmann::json Summary(const Scene& scene) {
+  return nlohmann::json::parse(ReadFile(scene.root / "out" / "summary.json"));
+}
+
+TEST(SapEvaluate, APresetSetsTheOpenChoicesAndAGivenKeyGoesBeforeIt) {
+  const Scene scene;
+  const std::string folder = "prediction_dir=" + (scene.root / "sap").string();
+  ASSERT_EQ(Evaluate(scene.Words({folder, "figures=false"})), 0);
+  auto rules = Summary(scene).at("rules");
+  EXPECT_EQ(rules.at("preset"), "paper");
+  EXPECT_EQ(rules.at("choices").at("connectivity"), 6);
+  EXPECT_EQ(rules.at("choices").at("froc"), "sweep");
+  EXPECT_EQ(rules.at("choices").at("bootstrap_resamples"), 1000);
+  EXPECT_EQ(rules.at("changed"), nlohmann::json::array());
+  ASSERT_EQ(
+      Evaluate(scene.Words({folder, "figures=false", "bootstrap_resamples=500", "preset=field"})),
+      0);
+  rules = Summary(scene).at("rules");
+  EXPECT_EQ(rules.at("preset"), "field");
+  EXPECT_EQ(rules.at("choices").at("connectivity"), 26);
+  EXPECT_EQ(rules.at("choices").at("froc"), "candidate");
+  EXPECT_EQ(rules.at("choices").at("lesion_bootstrap"), "patient");
+  EXPECT_EQ(rules.at("choices").at("bootstrap_resamples"), 500);
+  EXPECT_EQ(rules.at("changed"), nlohmann::json::array({"bootstrap_resamples"}));
+  EXPECT_EQ(Summary(scene).at("lesions").at("rules").at("connectivity"), 26);
+  const std::string page = ReadFile(scene.root / "out" / "report.html");
+  EXPECT_THAT(page, HasSubstr("Preset `field`"));
+  EXPECT_THAT(page, HasSubstr("<td> 10000"));  // what the preset would have
+}
+
+TEST(SapEvaluate, EveryChoiceOfTheTablesIsInTheRecord) {
+  EvaluateOptions options;
+  OptionTable all(options);
+  const auto choices = RulesJson(options).at("choices");
+  for (const OptionField& field : all.fields()) {
+    const bool is_rule = field.key.starts_with("froc") || field.key.starts_with("large_") ||
+                         field.key.starts_with("min_") || field.key.starts_with("nsd") ||
+                         field.key.starts_with("empty_");
+    EXPECT_TRUE(!is_rule || choices.contains(field.key)) << field.key;
+  }
+}
+
+// Case folders, so that an instance map has a place.
+Scene WithInstances(const std::function<void(Tensor&)>& change) {
+  Scene scene;
+  for (int i = 0; i < 5; ++i) {
+    const fs::path folder = scene.root / "reference" / fmt::format("case_{}", i);
+    CreateFolder(folder);
+    fs::rename(folder.string() + ".nii.gz", folder / "GT.nii.gz");
+    Tensor instances = ReadLabels(folder / "GT.nii.gz").data().to(at::kShort).clone();
+    instances.slice(0, 14, 18).mul_(7);
+    change(instances);
+    WriteVolume(folder / "GT_instances.nii.gz", Volume(instances, kGrid));
+  }
+  return scene;
+}
+
+TEST(SapEvaluate, InstancesOfAFileReplaceComponents) {
+  // The second lesion's halves are two instances.
+  const Scene scene = WithInstances([](Tensor& map) {
+    Tensor half = map.slice(0, 14, 16);
+    half.masked_fill_(half.eq(7), 8);
+  });
+  const std::string folder = "prediction_dir=" + (scene.root / "sap").string();
+  ASSERT_EQ(Evaluate(scene.Words({folder, "figures=false"})), 0);
+  EXPECT_EQ(Summary(scene).at("lesions").at("pooled").at("all").at("lesions"), 10);
+  ASSERT_EQ(Evaluate(scene.Words({folder, "figures=false", "gt_instances=file"})), 0);
+  const auto pooled = Summary(scene).at("lesions").at("pooled").at("all");
+  EXPECT_EQ(pooled.at("lesions"), 15);
+  EXPECT_EQ(pooled.at("detected"), 15);
+}
+
+TEST(SapEvaluate, LabelsOfTheReferenceAreInstancesWithoutAFile) {
+  const Scene scene;
+  Tensor labels = at::zeros({24, 20, 16}, at::kByte);
+  Paint(labels, {2, 2, 2}, 1);
+  Paint(labels, {6, 2, 2}, 2);
+  scene.Write("reference", 0, labels);
+  const std::vector<std::string> settings = {
+      "prediction_dir=" + (scene.root / "sap").string(), "figures=false", "cases=[case_0]"};
+  ASSERT_EQ(Evaluate(scene.Words(settings)), 0);
+  EXPECT_EQ(Summary(scene).at("lesions").at("pooled").at("all").at("lesions"), 1);
+  auto with_file = settings;
+  with_file.emplace_back("gt_instances=file");
+  ASSERT_EQ(Evaluate(scene.Words(with_file)), 0);
+  EXPECT_EQ(Summary(scene).at("lesions").at("pooled").at("all").at("lesions"), 2);
+}
+
+TEST(SapEvaluate, RefusesInstancesThatMarkOtherVoxels) {
+  const Scene scene = WithInstances([](Tensor& map) { map[0][0][0] = 3; });
+  const Outcome outcome = RunMain(
+      EvaluateMain,
+      scene.Words({"prediction_dir=" + (scene.root / "sap").string(), "gt_instances=file"}));
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("case_0: GT_instances.nii.gz and GT.nii.gz differ in 1 vox"));
+}
+
+TEST(SapEvaluate, WritesHowNumbersMoveWithTheChoices) {
+  const Scene scene;
+  ASSERT_EQ(Evaluate(scene.Words({scene.Methods(), "figures=false", "sensitivity_analysis=true"})),
+            0);
+  const fs::path out = scene.root / "out";
+  const auto rows = ParseCsv(ReadFile(out / "sensitivity.csv"));
+  std::set<std::string> ids;
+  for (const auto& row : rows) ids.insert(row[0]);
+  for (const char* id :
+       {"A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A9", "A10", "A14", "A15", "A16", "A17"}) {
+    EXPECT_TRUE(ids.contains(id)) << id;
+  }
+  EXPECT_THAT(ReadFile(out / "sensitivity.md"), HasSubstr("| connectivity"));
+  EXPECT_THAT(ReadFile(out / "report.html"), HasSubstr("How the numbers move"));
+}
+
+std::string ErrorOf(const Scene& scene, const std::vector<std::string>& settings) {
+  const Outcome outcome = RunMain(EvaluateMain, scene.Words(settings));
+  EXPECT_EQ(outcome.code, 3) << outcome.err;
+  return outcome.err;
+}
+
+TEST(SapEvaluate, RefusesMapsThatAreNoProbabilitiesOfTheCase) {
+  const Scene scene;
+  const std::string folder = "prediction_dir=" + (scene.root / "sap").string();
+  const auto write = [&](const Tensor& map, const Geometry& grid) {
+    WriteVolume(scene.root / "sap" / "case_2.nii.gz", Volume(map, grid));
+  };
+  Tensor map = at::zeros({24, 20, 16});
+  Geometry moved = kGrid;
+  moved.spacing_mm = {3, 3, 4.5};
+  write(map, moved);
+  EXPECT_THAT(ErrorOf(scene, {folder}),
+              HasSubstr("case_2: the prediction is not on the reference's grid"));
+  map[3][3][3] = NAN;
+  write(map, kGrid);
+  EXPECT_THAT(ErrorOf(scene, {folder}), HasSubstr("case_2"));
+  map[3][3][3] = 55;
+  write(map, kGrid);
+  EXPECT_THAT(ErrorOf(scene, {folder}),
+              HasSubstr("case_2: probabilities run from 0 to 55; they must lie in 0 to 1"));
+}
+
+TEST(SapEvaluate, NamesTheCaseThatOneMethodLacks) {
+  const Scene scene;
+  fs::remove(scene.root / "ssl" / "case_4.nii.gz");
+  EXPECT_THAT(ErrorOf(scene, {scene.Methods()}),
+              HasSubstr("case_4: method ssl has no prediction of it"));
+  EXPECT_THAT(ErrorOf(scene, {scene.Methods(), "cases=[case_3,case_4]"}),
+              HasSubstr("case_4: has no prediction in prediction_dir"));
+}
+
+TEST(SapEvaluate, RefusesACaseThatStandsTwice) {
+  const Scene scene;
+  const std::string folder = "prediction_dir=" + (scene.root / "sap").string();
+  const Outcome named = RunMain(EvaluateMain, scene.Words({folder, "cases=[case_1,case_1]"}));
+  EXPECT_EQ(named.code, 2);
+  EXPECT_THAT(named.err, HasSubstr("case_1: is named twice"));
+  fs::create_directory(scene.root / "sap" / "case_3");
+  fs::copy_file(scene.root / "sap" / "case_3.nii.gz",
+                scene.root / "sap" / "case_3" / "prediction.nii.gz");
+  EXPECT_THAT(ErrorOf(scene, {folder}),
+              HasSubstr("case_3: prediction_dir holds it more than once (case_3/prediction.nii.gz, "
+                        "case_3.nii.gz)"));
+}
+
+TEST(SapEvaluate, OnePatientHasValuesAndNoTestThatClaimsMore) {
+  const Scene scene;
+  ASSERT_EQ(Evaluate(scene.Words(
+                {scene.Methods(), "cases=[case_0]", "figures=false", "sensitivity_analysis=true"})),
+            0);
+  const auto tests = ParseCsv(ReadFile(scene.root / "out" / "tests.csv"));
+  EXPECT_EQ(tests[1][9], "1");  // p of one difference
+  const auto rows = ParseCsv(ReadFile(scene.root / "out" / "table1.csv"));
+  EXPECT_EQ(rows[1][4], "1");
+  EXPECT_EQ(rows[1][6], "0.5");  // ssl finds one lesion of two
+  EXPECT_EQ(rows[1][14], "");    // too few for Shapiro-Wilk
+}
+
+TEST(SapEvaluate, CountsExamsWithoutLargeLesionsAndConstantSamples) {
+  const Scene scene;
+  // Nothing reaches 100 mL; every exam of `sap` has the same sensitivity, precision and F2.
+  ASSERT_EQ(Evaluate(scene.Words({scene.Methods(), "large_ml=100", "figures=false"})), 0);
+  const auto rows = ParseCsv(ReadFile(scene.root / "out" / "table1.csv"));
+  for (const auto& row : rows) {
+    if (row[1] == "large_sensitivity") {
+      EXPECT_EQ(row[4], "0");
+      EXPECT_EQ(row[5], "5");  // excluded, and counted
+      EXPECT_EQ(row[6], "");
+    }
+    if (row[1] == "sensitivity" && row[3] == "sap") {
+      EXPECT_EQ(row[7], "1");  // an interval without width
+      EXPECT_EQ(row[8], "1");
+      EXPECT_EQ(row[14], "1");  // Shapiro-Wilk of equal values
+    }
+  }
 }
 
 }  // namespace

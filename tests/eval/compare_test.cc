@@ -59,7 +59,31 @@ TEST(CompareMethods, TestsExamsInPairsAndLesionsUnpaired) {
   EXPECT_EQ(dice.tests[0].n_first, 6);
   EXPECT_EQ(dice.tests[0].n_second, 9);
   EXPECT_EQ(dice.methods[0].distribution.n_excluded, 1);  // the exam without a detected lesion
-  EXPECT_TRUE(std::isnan(dice.methods[0].exact.low));
+}
+
+TEST(CompareMethods, LesionsAreDrawnAloneOrByPatient) {
+  // Both lesions of a patient have one Dice, and patients differ: drawing patients is as drawing
+  // 9 values, drawing lesions as drawing 18, which says too much.
+  LesionSummary summary = Method(std::vector<int>(9, 2), std::vector<int>(9, 0));
+  std::vector<double> of_patients;
+  for (int i = 0; i < 9; ++i) {
+    for (ReferenceLesion& lesion : summary.cases[static_cast<std::size_t>(i)].match.lesions) {
+      lesion.overlap_vox = 1;
+      lesion.candidates_vox = 2 + i;
+    }
+    of_patients.push_back(summary.cases[static_cast<std::size_t>(i)].match.lesions[0].PairDice());
+  }
+  CompareOptions options{.bootstrap_resamples = 20000,
+                         .lesion_bootstrap = LesionBootstrap::kPatient};
+  const MethodValues whole = Row(CompareMethods({"a"}, {summary}, options), "dice").methods[0];
+  EXPECT_TRUE(std::isnan(whole.exact.low));
+  EXPECT_EQ(whole.bootstrap.low, ExactMedianInterval(of_patients).low);
+  EXPECT_EQ(whole.bootstrap.high, ExactMedianInterval(of_patients).high);
+  options.lesion_bootstrap = LesionBootstrap::kLesion;
+  const MethodValues alone = Row(CompareMethods({"a"}, {summary}, options), "dice").methods[0];
+  EXPECT_EQ(alone.exact.low, ExactMedianInterval(summary.DetectedDice()).low);
+  EXPECT_EQ(alone.bootstrap.low, alone.exact.low);
+  EXPECT_LT(alone.bootstrap.high - alone.bootstrap.low, whole.bootstrap.high - whole.bootstrap.low);
 }
 
 TEST(CompareMethods, AskedNumberOfTestsScalesP) {

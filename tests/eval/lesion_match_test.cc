@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sap/eval/lesion_match.h"
 
+#include <cmath>
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -106,6 +108,61 @@ TEST(MatchLesions, LargeFalsePositivesFollowTheOption) {
   EXPECT_EQ(CountLarge(MatchLesions(reference, predicted, kUnit, options)).false_positives, 1);
   options.large_fp = LargeFalsePositive::kLargeLesion;
   EXPECT_EQ(CountLarge(MatchLesions(reference, predicted, kUnit, options)).false_positives, 2);
+}
+
+TEST(MatchLesions, OnlyLargeCandidatesDetectLargeLesionsWithSameVolume) {
+  Tensor reference = Empty(30);
+  Paint(reference, {2, 2, 2}, {12, 12, 12});   // 1 mL, hit by one voxel
+  Paint(reference, {15, 2, 2}, {25, 12, 12});  // 1 mL, hit by all of it
+  Tensor predicted = Empty(30);
+  Paint(predicted, {2, 2, 2}, {3, 3, 3});
+  Paint(predicted, {15, 2, 2}, {25, 12, 12});
+  MatchOptions options;
+  EXPECT_EQ(CountLarge(MatchLesions(reference, predicted, kUnit, options)),
+            (DetectionCounts{2, 2, 2, 2, 0}));
+  options.large_candidate = LargeCandidate::kSameVolume;
+  const MatchResult match = MatchLesions(reference, predicted, kUnit, options);
+  EXPECT_EQ(CountLarge(match), (DetectionCounts{2, 1, 1, 1, 0}));
+  EXPECT_EQ(CountAll(match), (DetectionCounts{2, 2, 2, 2, 0}));
+}
+
+TEST(MatchLesions, AFragmentThatIsNoLesionsBestIsAnExtraHit) {
+  Tensor reference = Empty();
+  Paint(reference, {2, 2, 2}, {12, 4, 4});
+  Paint(reference, {2, 8, 2}, {4, 10, 4});
+  Tensor predicted = Empty();
+  Paint(predicted, {2, 2, 2}, {3, 4, 4});    // a slice of the first lesion
+  Paint(predicted, {5, 2, 2}, {8, 4, 4});    // three slices: its best candidate
+  Paint(predicted, {10, 2, 2}, {11, 9, 4});  // one slice
+  Paint(predicted, {3, 8, 2}, {10, 9, 4});   // joins the last, and is the second lesion's best
+  MatchOptions options;
+  EXPECT_EQ(CountAll(MatchLesions(reference, predicted, kUnit, options)),
+            (DetectionCounts{2, 2, 3, 3, 0}));
+  options.extra_hit = ExtraHit::kFalsePositive;
+  EXPECT_EQ(CountAll(MatchLesions(reference, predicted, kUnit, options)),
+            (DetectionCounts{2, 2, 3, 2, 1}));
+}
+
+TEST(MeasureNearestLesions, IsTheSmallestDistanceOfVoxelCentres) {
+  Tensor reference = Empty();
+  Paint(reference, {2, 2, 2}, {4, 4, 4});
+  Paint(reference, {15, 15, 15}, {18, 18, 18});
+  Tensor predicted = Empty();
+  Paint(predicted, {3, 3, 3}, {6, 6, 6});        // shares a voxel
+  Paint(predicted, {8, 3, 2}, {10, 5, 4});       // 5 steps in x from the first lesion
+  Paint(predicted, {12, 11, 13}, {14, 13, 14});  // 2, 3 and 2 steps from the second
+  const XyzDouble spacing_mm{1, 2, 3};
+  const LabelledCase labelled = LabelCase(reference, predicted, spacing_mm, {});
+  MatchResult match = MatchLesions(labelled, {});
+  MeasureNearestLesions(labelled, match);
+  ASSERT_EQ(match.candidates.size(), 3U);
+  EXPECT_EQ(match.candidates[0].nearest_lesion_mm, 0.0);
+  EXPECT_DOUBLE_EQ(match.candidates[1].nearest_lesion_mm, 5.0);
+  EXPECT_DOUBLE_EQ(match.candidates[2].nearest_lesion_mm, std::sqrt(2. * 2 + 6 * 6 + 6 * 6));
+  const LabelledCase healthy = LabelCase(Empty(), predicted, spacing_mm, {});
+  match = MatchLesions(healthy, {});
+  MeasureNearestLesions(healthy, match);
+  EXPECT_TRUE(std::isnan(match.candidates[0].nearest_lesion_mm));
 }
 
 TEST(MatchLesions, CentroidAndBoxAreInVoxels) {

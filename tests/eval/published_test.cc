@@ -30,10 +30,10 @@ TEST(PublishedPicai, CountsOverlapsApAndAurocAreReproduced) {
     const Volume map = ReadVolume(folder / "test-maps" / (id + "_detection_map.nii.gz"));
     const Tensor reference_XYZ =
         ReadLabels(folder / "test-maps" / (id + "_label.nii.gz")).data() != 0;
-    MatchLabels labels;
-    MatchResult match =
-        MatchLesions(reference_XYZ, map.data() > 0, map.geometry().spacing_mm, options, &labels);
-    ScoreCandidates(labels, map.data(), match);
+    const LabelledCase labelled =
+        LabelCase(reference_XYZ, map.data() > 0, map.geometry().spacing_mm, options);
+    MatchResult match = MatchLesions(labelled, options);
+    ScoreCandidates(labelled, map.data(), match);
     DetectionCounts published;
     std::vector<double> overlaps;
     for (const json& row : rows) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sap/eval/report.h"
 
+#include <cmath>
+
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,6 +10,7 @@
 
 #include "sap/core/files.h"
 #include "sap/core/tables.h"
+#include "sap/eval/report_compare.h"
 #include "support/shared_folder.h"
 
 namespace sap::eval {
@@ -57,11 +60,40 @@ TEST(CasesCsv, HasOneRowPerExamAndEmptyCellsForUndefinedValues) {
 TEST(LesionsCsv, LetsTheDiceBeRecomputed) {
   const std::string csv = LesionsCsv(Example());
   const double overlap = std::stod(CellOf(csv, 1, "overlap_vox"));
-  const double size = std::stod(CellOf(csv, 1, "num_vox"));
+  const double size = std::stod(CellOf(csv, 1, "reference_vox"));
   const double candidates = std::stod(CellOf(csv, 1, "candidates_vox"));
   EXPECT_DOUBLE_EQ(std::stod(CellOf(csv, 1, "dice")), 2 * overlap / (size + candidates));
   EXPECT_EQ(CellOf(csv, 1, "group_type"), "1:1");
   EXPECT_EQ(CellOf(CandidatesCsv(Example()), 2, "false_positive"), "1");
+}
+
+TEST(CandidatesCsv, HasTheDistanceToTheNearestLesion) {
+  EXPECT_EQ(CellOf(CandidatesCsv(Example()), 1, "nearest_lesion_mm"), "0");
+  // From (2, 2, 2), the lesion's last voxel, four steps of 2 mm along each axis.
+  EXPECT_DOUBLE_EQ(std::stod(CellOf(CandidatesCsv(Example()), 2, "nearest_lesion_mm")),
+                   8 * std::sqrt(3.0));
+}
+
+TEST(AuditJson, CountsLesionsAndCandidatesUnderEachConnectivity) {
+  // Lesions: two voxels that share an edge. Candidates: two that share a corner, and one alone.
+  const LesionSummary summary = EvaluateLesions(
+      2,
+      [](std::size_t i) {
+        CaseInput input{.id = fmt::format("case_{}", i),
+                        .reference_XYZ = at::zeros({8, 8, 8}, at::kByte),
+                        .probability_XYZ = at::zeros({8, 8, 8})};
+        input.reference_XYZ[1][1][1] = input.reference_XYZ[2][2][1] = 1;
+        input.probability_XYZ[1][1][1] = input.probability_XYZ[2][2][2] = 1.0F;
+        if (i == 0) input.probability_XYZ[6][6][6] = 1.0F;
+        return input;
+      },
+      0.5);
+  const auto json = SummaryJson(summary).at("lesions").at("connectivity_audit");
+  EXPECT_EQ(json,
+            nlohmann::json({{{"connectivity", 6}, {"lesions", 4}, {"candidates", 5}},
+                            {{"connectivity", 18}, {"lesions", 2}, {"candidates", 5}},
+                            {{"connectivity", 26}, {"lesions", 2}, {"candidates", 3}}}));
+  EXPECT_THAT(AuditSection({"sap"}, {summary}).markdown, HasSubstr("lesions, 26-connected"));
 }
 
 TEST(SummaryJson, HasNnunetsSchemaAndALesionsBlock) {

@@ -28,14 +28,15 @@ CaseInput RandomCase(uint64_t seed) {
 TEST(SweepThresholds, EqualsMatchingAtEachThreshold) {
   for (const int connectivity : {6, 18, 26}) {
     for (const double min_ml : {0.0, 0.08}) {
-      for (const auto large_fp :
-           {LargeFalsePositive::kAnyLesion, LargeFalsePositive::kLargeLesion}) {
+      for (const bool other : {false, true}) {
         const CaseInput input = RandomCase(static_cast<uint64_t>(connectivity));
-        const MatchOptions options{.connectivity = connectivity,
-                                   .min_candidate_ml = min_ml,
-                                   .min_gt_ml = min_ml,
-                                   .large_ml = 0.3,
-                                   .large_fp = large_fp};
+        const MatchOptions options{
+            .connectivity = connectivity,
+            .min_candidate_ml = min_ml,
+            .min_gt_ml = min_ml,
+            .large_ml = 0.3,
+            .large_fp = other ? LargeFalsePositive::kLargeLesion : LargeFalsePositive::kAnyLesion,
+            .large_candidate = other ? LargeCandidate::kSameVolume : LargeCandidate::kAny};
         for (const ThresholdCounts& row : SweepThresholds(input, DefaultThresholds(), options)) {
           const MatchResult expected = MatchLesions(input.reference_XYZ,
                                                     input.probability_XYZ >= row.threshold,

@@ -85,6 +85,32 @@ TEST(LabelComponents, ListsSizeBoxAndFirstVoxel) {
   }
 }
 
+// Few runs in many rows (a map that takes memory only where they are) and many.
+TEST(LabelComponents, ItsRunsPaintTheMap) {
+  Tensor few_XYZ = at::zeros({40, 30, 200}, at::kByte);
+  few_XYZ.slice(0, 3, 6).slice(1, 28, 30).slice(2, 63, 130).fill_(1);
+  few_XYZ[39][29][199] = 1;
+  for (const Tensor& mask_XYZ : {few_XYZ, RandomMask({9, 10, 131}, 0.3, 7)}) {
+    const Components components = LabelComponents(mask_XYZ, Connectivity::k6);
+    Tensor painted_XYZ = at::zeros(mask_XYZ.sizes(), at::kInt);
+    auto painted = painted_XYZ.accessor<int32_t, 3>();
+    const int64_t size_y = mask_XYZ.size(1);
+    for (int64_t row = 0; row < mask_XYZ.size(0) * size_y; ++row) {
+      const auto first = static_cast<std::size_t>(components.table.first_of_row.at(row));
+      const auto end = static_cast<std::size_t>(components.table.first_of_row.at(row + 1));
+      for (std::size_t i = first; i < end; ++i) {
+        const auto& run = components.table.runs.at(i);
+        for (int64_t z = run.begin_z; z < run.end_z; ++z) {
+          EXPECT_EQ(painted[row / size_y][row % size_y][z], 0) << "runs overlap";
+          painted[row / size_y][row % size_y][z] = run.label;
+        }
+      }
+    }
+    EXPECT_TRUE(at::equal(painted_XYZ, components.labels_XYZ));
+    EXPECT_TRUE(at::equal(components.labels_XYZ, FloodFill(mask_XYZ, Connectivity::k6)));
+  }
+}
+
 TEST(LabelComponents, TakesAnyIntegerTypeAndEmptyMasks) {
   const Tensor mask_XYZ = RandomMask({6, 7, 8}, 0.3, 6);
   const Tensor expected_XYZ = LabelComponents(mask_XYZ, Connectivity::k26).labels_XYZ;
@@ -111,6 +137,39 @@ TEST(LabelComponents, EqualsThePublishedCounts) {
       std::sort(sizes.rbegin(), sizes.rend());
       sizes.resize(std::min<std::size_t>(sizes.size(), 20));
       EXPECT_EQ(sizes, entry.at("sizes_desc_" + suffix).get<std::vector<int64_t>>()) << name;
+    }
+  }
+}
+
+TEST(LabelInstances, NumbersValuesByTheirFirstVoxelInOnePieceOrNot) {
+  for (const at::ScalarType dtype : {at::kByte, at::kShort, at::kInt}) {
+    Tensor labels_XYZ = at::zeros({3, 2, 70}, dtype);
+    labels_XYZ[0][0].slice(0, 66, 69).fill_(9);  // touches value 4 on both sides
+    labels_XYZ[0][0][65] = 4;
+    labels_XYZ[0][0][69] = 4;
+    labels_XYZ[2][1][3] = 9;
+    const Components found = LabelInstances(labels_XYZ);
+    ASSERT_EQ(found.list.size(), 2U);
+    EXPECT_EQ(found.list[0].num_vox, 2);
+    EXPECT_EQ(found.list[1].num_vox, 4);
+    EXPECT_EQ(found.list[1].box, (Box{{0, 0, 3}, {3, 2, 69}}));
+    EXPECT_EQ(found.list[1].first_vox, (XyzInt{0, 0, 66}));
+    EXPECT_TRUE(
+        at::equal(found.labels_XYZ, (labels_XYZ.eq(4) + 2 * labels_XYZ.eq(9)).to(at::kInt)));
+  }
+  const Tensor negative_XYZ = at::full({2, 2, 2}, -3, at::kShort);
+  EXPECT_TRUE(LabelInstances(negative_XYZ).list.empty());
+}
+
+TEST(ComponentSizes, AreThoseOfALabellingWithThatConnectivity) {
+  const Tensor mask_XYZ = RandomMask({12, 11, 10}, 0.2, 8);
+  for (const Connectivity from : kAll) {
+    for (const Connectivity to : kAll) {
+      std::vector<int64_t> expected_vox;
+      for (const Component& c : LabelComponents(mask_XYZ, to).list) {
+        expected_vox.push_back(c.num_vox);
+      }
+      EXPECT_EQ(ComponentSizes(LabelComponents(mask_XYZ, from), to), expected_vox);
     }
   }
 }

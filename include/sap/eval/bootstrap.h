@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -13,6 +14,8 @@ struct Interval {
   double low = 0;
   double high = 0;
 };
+inline constexpr Interval kNoInterval{std::numeric_limits<double>::quiet_NaN(),
+                                      std::numeric_limits<double>::quiet_NaN()};
 
 struct BootstrapOptions {
   int64_t resamples = 1000;
@@ -45,6 +48,13 @@ Interval ClusterBootstrapDifference(const std::vector<std::vector<double>>& a_of
                                     const std::vector<std::vector<double>>& b_of_patient,
                                     const Statistic& statistic,
                                     const BootstrapOptions& options = {});
+
+// Bias-corrected and accelerated (Efron 1987), patients drawn with all of their values. NaN below
+// two patients and where every resample lies on one side of the estimate. For a median its
+// acceleration has no limit in theory: it is for comparison.
+Interval BcaInterval(const std::vector<std::vector<double>>& values_of_patient,
+                     const Statistic& statistic,
+                     const BootstrapOptions& options = {});
 
 // The limit of infinitely many resamples for the median: the smallest values whose bootstrap
 // distribution function reaches (1 - confidence) / 2 and (1 + confidence) / 2. NaN for no values.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sap/core/enum_names.h"
 #include "sap/eval/bootstrap.h"
 #include "sap/eval/burden.h"
 #include "sap/eval/detection.h"
@@ -12,8 +13,13 @@
 
 namespace sap::eval {
 
+// What a resample draws for metrics of one value per detected lesion: lesions, as if they were
+// independent and as the paper's tests take them, or patients, each with all of its lesions.
+enum class LesionBootstrap { kLesion, kPatient };
+
 struct CompareOptions {
   int64_t bootstrap_resamples = 1000;
+  LesionBootstrap lesion_bootstrap = LesionBootstrap::kLesion;
   uint64_t seed = 0;
   WilcoxonRule wilcoxon = WilcoxonRule::kAuto;
   int64_t bonferroni_tests = 0;
@@ -23,6 +29,8 @@ struct CompareOptions {
     v.Field("bootstrap_resamples", bootstrap_resamples)
         .Help("resamples of a percentile interval")
         .Range(10, 1000000);
+    v.Field("lesion_bootstrap", lesion_bootstrap)
+        .Help("what a resample draws for metrics of detected lesions");
     v.Field("seed", seed).Help("seed of the resamples");
     v.Field("wilcoxon", wilcoxon).Help("law of the signed-rank test's p: auto is SciPy >= 1.15");
     v.Field("bonferroni_tests", bonferroni_tests)
@@ -45,8 +53,8 @@ std::vector<std::vector<double>> ValuesOfExams(const LesionSummary& summary, con
 
 struct MethodValues {
   Distribution distribution;
-  Interval bootstrap;  // of the median; lesions drawn by patient
-  Interval exact;      // NaN for lesions: its law needs independent values
+  Interval bootstrap;  // of the median
+  Interval exact;      // NaN for lesions drawn by patient: its law needs independent values
   ShapiroResult normality{.w = 0, .p = 0, .note = "fewer than 3 values"};
 };
 
@@ -82,3 +90,10 @@ Comparison CompareMethods(const std::vector<std::string>& names,
                           const CompareOptions& options = {});
 
 }  // namespace sap::eval
+
+template <>
+struct sap::EnumNames<sap::eval::LesionBootstrap> {
+  static constexpr std::pair<sap::eval::LesionBootstrap, std::string_view> kNames[] = {
+      {sap::eval::LesionBootstrap::kLesion, "lesion"},
+      {sap::eval::LesionBootstrap::kPatient, "patient"}};
+};

@@ -26,19 +26,18 @@ struct DetectionCounts {
   int64_t missed() const { return lesions - detected; }  // FN
   // NaN where G = 0.
   double Sensitivity() const;
-  // TP / (TP + FP); where that is 0 / 0: 0 with lesions, NaN without.
-  double Precision() const;
-  // 5 TP / (5 TP + 4 FN + FP); NaN where G = 0.
-  double F2() const;
-  // The same with candidates as precision's true positives: matched / all candidates.
-  double CandidatePrecision() const;
-  double CandidateF2() const;
+  // TP / (TP + FP), or by tp_count matched / all candidates. Where that is 0 / 0: empty_prediction
+  // with lesions, NaN without.
+  double Precision(const RatioOptions& options = {}) const;
+  // 5 TP / (5 TP + 4 FN + FP), or by tp_count from sensitivity and precision. Where G = 0:
+  // empty_reference with candidates, both_empty without.
+  double F2(const RatioOptions& options = {}) const;
   bool operator==(const DetectionCounts&) const = default;
   DetectionCounts& operator+=(const DetectionCounts& other);
 };
 
 DetectionCounts CountAll(const MatchResult& match);
-// Reference lesions of at least large_ml hit by any candidate; false positives by large_fp.
+// Reference lesions of at least large_ml, hit as large_candidate says; false positives by large_fp.
 DetectionCounts CountLarge(const MatchResult& match);
 
 struct ThresholdCounts {
@@ -47,8 +46,8 @@ struct ThresholdCounts {
   DetectionCounts large;
 };
 
-// One exam: masks and maps [X, Y, Z] on one grid, CPU. reference != 0 is lesion; probability is
-// float32 in [0, 1] (a mask of 0 and 1 will do).
+// One exam: masks and maps [X, Y, Z] on one grid, CPU. reference != 0 is lesion, with gt_instances
+// `file` each value above 0 one; probability is float32 in [0, 1] (a mask of 0 and 1 will do).
 struct CaseInput {
   std::string id;
   Tensor reference_XYZ;
@@ -57,10 +56,18 @@ struct CaseInput {
 };
 using CaseLoader = std::function<CaseInput(std::size_t case_idx)>;
 
+// Lesions that count and candidates that are kept, were voxels joined by so many neighbours.
+struct ConnectivityCounts {
+  int connectivity = 0;
+  int64_t lesions = 0;
+  int64_t candidates = 0;
+};
+
 struct CaseLesions {
   std::string id;
-  MatchResult match;                    // candidates' scores are their largest probabilities
-  std::vector<SurfaceScores> surfaces;  // by lesion; no values for those missed or ignored
+  MatchResult match;
+  std::vector<ConnectivityCounts> audit;  // 6, 18 and 26
+  std::vector<SurfaceScores> surfaces;    // by lesion; no values for those missed or ignored
   DetectionCounts all;
   DetectionCounts large;
   OverlapCounts voxels;  // all lesions as one foreground, false positives included
@@ -87,10 +94,11 @@ struct LesionSummary {
   std::vector<CaseLesions> cases;  // in the order given
   DetectionCounts pooled_all;
   DetectionCounts pooled_large;
-  // [case][threshold of DefaultThresholds]; only with the rule any_overlap, where it is one pass.
+  // [case][threshold of DefaultThresholds]; only where SweepsInOnePass.
   std::vector<std::vector<ThresholdCounts>> sweeps;
 
-  // Of every detected lesion, over all exams, in the order of cases and lesions.
+  // Of every detected lesion (of every match group with lesion_pair group), over all exams, in the
+  // order of cases and lesions.
   std::vector<double> DetectedDice() const;
   std::vector<double> DetectedSurface(double (*value_of)(const SurfaceScores&)) const;
   // Named columns of the report, one value per exam.
@@ -99,11 +107,27 @@ struct LesionSummary {
 
 // Throws kInput naming the case for probabilities outside 0..1 or NaN, kGeometry for other sizes.
 CaseLesions EvaluateCase(const CaseInput& input, double threshold, const MatchOptions& options);
+// The same, without audit and distances, from label maps that are at hand; `input` is valid.
+CaseLesions EvaluateLabelled(const CaseInput& input,
+                             const LabelledCase& labelled,
+                             const MatchOptions& options);
+
+// Sees each case while its volumes are loaded, after it is evaluated.
+using CaseVisitor =
+    std::function<void(const CaseInput& input, const LabelledCase& labelled, CaseLesions& result)>;
 LesionSummary EvaluateLesions(std::size_t num_cases,
                               const CaseLoader& load,
                               double threshold,
-                              const MatchOptions& options = {});
+                              const MatchOptions& options = {},
+                              const CaseVisitor& visit = nullptr);
 
-void RequireValid(const CaseInput& input);
+// visit(case) for each case in order. The next one is loaded meanwhile, on a thread of its own:
+// unpacking a file keeps one core busy, and measuring a case rarely both.
+void ForEachCase(std::size_t num_cases,
+                 const CaseLoader& load,
+                 const std::function<void(const CaseInput& input)>& visit);
+
+void RequireOneGrid(const CaseInput& input);
+void RequireValid(const CaseInput& input);  // the grid and every probability
 
 }  // namespace sap::eval

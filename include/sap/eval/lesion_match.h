@@ -3,72 +3,17 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "sap/core/axes.h"
 #include "sap/core/enum_names.h"
 #include "sap/core/tensor.h"
+#include "sap/eval/match_options.h"
 #include "sap/image/components.h"
 
 namespace sap::eval {
-
-// Large lesions' false positives: candidates of at least large_ml that touch no reference lesion
-// of any size, or none of at least large_ml (§1.4).
-enum class LargeFalsePositive { kAnyLesion, kLargeLesion };
-
-// When a candidate detects a lesion (§1.2); every limit is inclusive. kIou and kDice give each
-// lesion at most one candidate and the reverse: as many pairs as possible, then the largest sum.
-enum class Matching { kAnyOverlap, kMinOverlap, kIou, kDice, kCentre, kDilated };
-// A candidate that overlaps a lesion enough for a one-to-one rule but was not assigned.
-enum class ExtraHit { kIgnored, kFalsePositive };
-// What a detected lesion is compared with: all candidates matched to it, or that of most overlap.
-enum class LesionPair { kUnion, kBest };
-
-struct MatchOptions {
-  Matching matching = Matching::kAnyOverlap;
-  double min_overlap_frac = 0.1;
-  int64_t min_overlap_vox = 1;
-  int64_t dilate_gt_vox = 1;
-  ExtraHit extra_hit = ExtraHit::kIgnored;
-  LesionPair lesion_pair = LesionPair::kUnion;
-  std::vector<double> nsd_tolerances_mm = {1.0, 2.0, 3.0};
-  int connectivity = 6;
-  double min_candidate_ml = 0.0;
-  double min_gt_ml = 0.0;
-  double large_ml = 1.0;
-  LargeFalsePositive large_fp = LargeFalsePositive::kAnyLesion;
-
-  template <typename Visitor>
-  void Describe(Visitor& v) {
-    v.Field("matching", matching)
-        .Help("when a candidate detects a lesion; iou and dice pair them one to one");
-    v.Field("min_overlap_frac", min_overlap_frac)
-        .Help("smallest IoU or Dice of those two rules")
-        .Range(1e-6, 1.0);
-    v.Field("min_overlap_vox", min_overlap_vox)
-        .Help("smallest overlap of the rule min_overlap [voxels]")
-        .AtLeast(1);
-    v.Field("dilate_gt_vox", dilate_gt_vox)
-        .Help("18-neighbour steps by which the rule dilated_gt grows a lesion")
-        .Range(0, 20);
-    v.Field("extra_hit", extra_hit)
-        .Help("what a second candidate on a lesion is under a one-to-one rule");
-    v.Field("lesion_pair", lesion_pair).Help("what a detected lesion's Dice and NSD compare with");
-    v.Field("nsd_tolerances_mm", nsd_tolerances_mm)
-        .Help("NSD of detected lesions counts surface within these distances [mm]");
-    v.Field("connectivity", connectivity)
-        .Help("neighbours that join voxels to one lesion (the paper's code: 6; the field: 26)")
-        .Rule("6, 18 or 26", [](int c) { return c == 6 || c == 18 || c == 26; });
-    v.Field("min_candidate_ml", min_candidate_ml)
-        .Help("smaller candidates are dropped [mL]")
-        .AtLeast(0);
-    v.Field("min_gt_ml", min_gt_ml)
-        .Help("smaller reference lesions become ignore regions [mL]")
-        .AtLeast(0);
-    v.Field("large_ml", large_ml).Help("a lesion of this volume or more is large [mL]").AtLeast(0);
-    v.Field("large_fp", large_fp).Help("what a large false positive must not touch");
-  }
-};
 
 // Connected group of the graph "lesion and candidate share a voxel".
 enum class MatchGroup { kNone, kOneToOne, kSplit, kMerge, kManyToMany };
@@ -80,13 +25,20 @@ struct ReferenceLesion {
   bool touches_border = false;      // of the volume
   bool ignored = false;             // smaller than min_gt_ml: neither TP nor FN
   bool large = false;               // at least large_ml
+  bool detected_as_large = false;   // by a candidate that large_candidate allows
   std::vector<int64_t> candidates;  // indices of matched candidates, ascending
-  std::vector<int64_t> paired;      // those that Dice and NSD compare with (lesion_pair)
-  int64_t overlap_vox = 0;          // with the paired ones together
-  int64_t candidates_vox = 0;       // their size together
   int group_idx = -1;               // of MatchResult::groups; -1 = missed
+  // What Dice and NSD compare (lesion_pair): the lesion, or all of its group, with `paired`.
+  std::vector<int64_t> paired;
+  int64_t reference_vox = 0;
+  int64_t overlap_vox = 0;
+  int64_t candidates_vox = 0;
+  bool repeats_group = false;  // lesion_pair group: an earlier lesion stands for the group
+
   bool detected() const { return !candidates.empty(); }
-  // Dice with the paired candidates; 0 when missed (§1.8).
+  // Whether the lesion adds a value to the Dice and NSD of detected lesions.
+  bool HasPairValue() const { return detected() && !ignored && !repeats_group; }
+  // 0 when missed (§1.8).
   double PairDice() const;
 };
 
@@ -95,10 +47,12 @@ struct Candidate {
   double volume_ml = 0;
   XyzDouble centroid_vox;
   double score = 0;              // see ScoreCandidates
+  double nearest_lesion_mm = 0;  // see MeasureNearestLesions
   std::vector<int64_t> lesions;  // indices of matched lesions, ignored ones too, ascending
-  bool false_positive = false;   // matched to no lesion, ignored ones included
+  bool false_positive = false;   // matched to no lesion, ignored ones included; see ExtraHit
   bool large = false;
   bool large_false_positive = false;
+  bool detects_large = false;  // matched to a large lesion, and large_candidate allows it
 };
 
 struct MatchResult {
@@ -107,32 +61,57 @@ struct MatchResult {
   std::vector<MatchGroup> groups;  // one type per connected group with an overlap
 };
 
-// Where lesions and candidates lie: int32 [X, Y, Z], the `label` of their components, 0 = none.
-struct MatchLabels {
-  Tensor reference_XYZ;
-  Tensor candidate_XYZ;  // components that were dropped keep their label
+// Lesions, candidates and the voxels that they share: all that most rules need of the volumes, so
+// that other rules can be applied without labelling again.
+struct LabelledCase {
+  Components reference;
+  Components predicted;  // candidates that are dropped later are among them
+  std::map<std::pair<int32_t, int32_t>, int64_t> shared_vox;  // by (lesion, candidate) labels
+  std::vector<XyzDouble> reference_centroid_vox;              // by label - 1
+  std::vector<XyzDouble> predicted_centroid_vox;
+  XyzDouble spacing_mm;
 };
+
+// The lesion that each voxel of a candidate goes to, where it is matched to several.
+struct VoronoiPart {
+  Box box;                             // the candidate's
+  Tensor lesion_XYZ;                   // int32 [box]: lesion labels, 0 beside the candidate
+  std::map<int32_t, int64_t> num_vox;  // by lesion label
+};
+using VoronoiParts = std::map<int64_t, VoronoiPart>;  // by candidate index
+
+// reference_XYZ: a mask (bool or integer, foreground != 0), or with gt_instances `file` a label map
+// whose values above 0 are lesions, in one piece or not. predicted_XYZ: a mask on the same grid.
+LabelledCase LabelCase(const Tensor& reference_XYZ,
+                       const Tensor& predicted_XYZ,
+                       const XyzDouble& spacing_mm,
+                       const MatchOptions& options);
+// The reference's half of LabelCase.
+Components LabelReference(const Tensor& reference_XYZ, const MatchOptions& options);
 
 // By default any shared voxel is a detection; several candidates on one lesion detect it once, one
 // candidate over several lesions detects all of them, and neither is a false positive.
-// Masks [X, Y, Z] (bool or integer, foreground != 0) on one grid of voxels of spacing_mm.
+// `parts` are filled with lesion_pair voronoi.
+MatchResult MatchLesions(const LabelledCase& labelled,
+                         const MatchOptions& options,
+                         VoronoiParts* parts = nullptr);
 MatchResult MatchLesions(const Tensor& reference_XYZ,
                          const Tensor& predicted_XYZ,
                          const XyzDouble& spacing_mm,
-                         const MatchOptions& options,
-                         MatchLabels* labels = nullptr);
+                         const MatchOptions& options);
 
-// Sets each candidate's score to its largest value of map_XYZ (any real dtype).
-void ScoreCandidates(const MatchLabels& labels, const Tensor& map_XYZ, MatchResult& match);
+// Sets each candidate's score from its values of map_XYZ (any real dtype).
+void ScoreCandidates(const LabelledCase& labelled,
+                     const Tensor& map_XYZ,
+                     MatchResult& match,
+                     CandidateScore rule = CandidateScore::kMax);
+
+// Sets each candidate's distance to the nearest reference lesion, ignored ones included, between
+// voxel centres [mm]: 0 when they share a voxel, NaN without lesions.
+void MeasureNearestLesions(const LabelledCase& labelled, MatchResult& match);
 
 }  // namespace sap::eval
 
-template <>
-struct sap::EnumNames<sap::eval::LargeFalsePositive> {
-  static constexpr std::pair<sap::eval::LargeFalsePositive, std::string_view> kNames[] = {
-      {sap::eval::LargeFalsePositive::kAnyLesion, "any_gt"},
-      {sap::eval::LargeFalsePositive::kLargeLesion, "large_gt"}};
-};
 template <>
 struct sap::EnumNames<sap::eval::MatchGroup> {
   static constexpr std::pair<sap::eval::MatchGroup, std::string_view> kNames[] = {
@@ -141,25 +120,4 @@ struct sap::EnumNames<sap::eval::MatchGroup> {
       {sap::eval::MatchGroup::kSplit, "1:n"},
       {sap::eval::MatchGroup::kMerge, "n:1"},
       {sap::eval::MatchGroup::kManyToMany, "n:m"}};
-};
-template <>
-struct sap::EnumNames<sap::eval::Matching> {
-  static constexpr std::pair<sap::eval::Matching, std::string_view> kNames[] = {
-      {sap::eval::Matching::kAnyOverlap, "any_overlap"},
-      {sap::eval::Matching::kMinOverlap, "min_overlap"},
-      {sap::eval::Matching::kIou, "iou"},
-      {sap::eval::Matching::kDice, "dice"},
-      {sap::eval::Matching::kCentre, "centre_in_mask"},
-      {sap::eval::Matching::kDilated, "dilated_gt"}};
-};
-template <>
-struct sap::EnumNames<sap::eval::ExtraHit> {
-  static constexpr std::pair<sap::eval::ExtraHit, std::string_view> kNames[] = {
-      {sap::eval::ExtraHit::kIgnored, "ignored"},
-      {sap::eval::ExtraHit::kFalsePositive, "false_positive"}};
-};
-template <>
-struct sap::EnumNames<sap::eval::LesionPair> {
-  static constexpr std::pair<sap::eval::LesionPair, std::string_view> kNames[] = {
-      {sap::eval::LesionPair::kUnion, "union"}, {sap::eval::LesionPair::kBest, "best"}};
 };

@@ -24,6 +24,11 @@ std::string CandidatesCsv(const LesionSummary& summary);
 nlohmann::json SummaryJson(const LesionSummary& summary);
 std::string SummaryMarkdown(const LesionSummary& summary);
 
+// Lesions and candidates under 6, 18 and 26 neighbours, over all exams.
+nlohmann::json AuditJson(const LesionSummary& summary);
+// Match groups by type, over all exams.
+nlohmann::json MatchGroupsJson(const LesionSummary& summary);
+
 std::string CasesCsv(const SkeletonSummary& summary);
 nlohmann::json SummaryJson(const SkeletonSummary& summary);
 std::string SummaryMarkdown(const SkeletonSummary& summary);

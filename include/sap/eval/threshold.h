@@ -13,6 +13,9 @@ namespace sap::eval {
 // 0.01, 0.02, ... 0.99.
 std::vector<double> DefaultThresholds();
 
+// Whether a sweep needs one pass; under other rules each threshold is matched anew.
+bool SweepsInOnePass(const MatchOptions& options);
+
 // What CountAll and CountLarge give at each threshold, ascending, in one pass: voxels enter by
 // falling probability and join their neighbours' components (union-find), so that 99 thresholds
 // cost about as much as two component labellings. thresholds: ascending, above 0.
