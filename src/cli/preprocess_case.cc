@@ -63,15 +63,16 @@ std::optional<json> FinishedRecord(const fs::path& folder, const std::string& ke
   return record;
 }
 
-json PreprocessOne(const std::string& case_id,
+json PreprocessOne(const Patient& patient,
                    const std::string& input_sha256,
                    const std::string& key,
                    const PreprocessOptions& options) {
+  const std::string& case_id = patient.case_id;
   preprocess::StationSet input;
   if (options.from) {
     input.case_id = case_id;
   } else {
-    input = ReadPatient(fs::path(options.input_dir) / case_id, options);
+    input = ReadPatient(patient, options);
   }
   preprocess::RunPlan plan;
   plan.from = options.from;

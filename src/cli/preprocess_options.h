@@ -15,6 +15,7 @@ namespace sap::cli {
 struct PreprocessOptions {
   std::string input_dir;
   std::string output_dir;
+  std::string case_names;
   std::string sequences;
   std::vector<std::string> cases;
   std::string part;
@@ -29,9 +30,13 @@ struct PreprocessOptions {
     v.Field("input_dir", input_dir)
         .Help("<patient>/ folders of DICOM files, or of T1_1.nii.gz, DWI_1_b1000.nii.gz, ...");
     v.Field("output_dir", output_dir).Help("where <case>/ folders are written").Required();
+    v.Field("case_names", case_names)
+        .Help(
+            "CSV with columns folder and case: outputs carry the study code, never the folder's "
+            "name; empty = the folder's name is the case id");
     v.Field("sequences", sequences)
         .Help("table that names series, as configs/sequences.yaml; empty = the built-in one");
-    v.Field("cases", cases).Help("only these patients; [] = all");
+    v.Field("cases", cases).Help("only these case ids; [] = all");
     v.Field("part", part).Help("i/n: the i-th of n shares of the patients, 1-based; empty = all");
     v.Field("from", from)
         .Help("start at this step, from kept intermediates; null = from the start");

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
+#include <fstream>
 
 #include <fmt/format.h>
 #include <gdcmReader.h>
@@ -61,7 +63,7 @@ std::shared_ptr<SeriesHeader> HeaderOf(const gdcm::DataSet& data) {
 std::string WhyNoMrImage(const gdcm::DataSet& data, const SeriesHeader& header) {
   const std::string modality = Text(data, Tag(0x0008, 0x0060));
   if (data.FindDataElement(Tag(0x0004, 0x1220))) return "a DICOMDIR index";
-  if (header.rows == 0 || header.columns == 0) return "a DICOM object without an image";
+  if (header.rows <= 0 || header.columns <= 0) return "a DICOM object without an image";
   if (modality != "MR") {
     const bool known =
         modality.size() == 2 && std::isupper(static_cast<unsigned char>(modality[0]));
@@ -185,18 +187,27 @@ std::string PlacementFault(const Frame& frame, const Placement& found) {
   return "";
 }
 
-FileFrames ReadHeader(const std::filesystem::path& path, std::size_t file_idx) {
-  gdcm::Trace::WarningOff();  // GDCM would print values of the header
-  gdcm::Trace::ErrorOff();
-  gdcm::Trace::DebugOff();
+namespace {
+
+// A slice that is left out without a word may be the last one of a station, where no gap tells.
+FileFrames Unreadable(const std::filesystem::path& path) {
+  FileFrames result;
+  if (StartsAsDicom(path)) {
+    result.fault =
+        "it begins as DICOM, but its header cannot be read (a damaged or truncated file); copy it "
+        "again from its source, or move it out of the folder";
+  } else {
+    result.left_out = "not DICOM, or damaged in its header";
+  }
+  return result;
+}
+
+FileFrames ReadParsedHeader(const std::filesystem::path& path, std::size_t file_idx) {
   FileFrames result;
   gdcm::Reader reader;
   reader.SetFileName(path.c_str());
   const Tag pixel_data(0x7fe0, 0x0010);
-  if (!reader.ReadUpToTag(pixel_data, {pixel_data})) {
-    result.left_out = "not DICOM, or damaged in its header";
-    return result;
-  }
+  if (!reader.ReadUpToTag(pixel_data, {pixel_data})) return Unreadable(path);
   const gdcm::DataSet& data = reader.GetFile().GetDataSet();
   const auto header = HeaderOf(data);
   Frame frame;
@@ -226,6 +237,25 @@ FileFrames ReadHeader(const std::filesystem::path& path, std::size_t file_idx) {
   if (result.fault.empty()) result.fault = LengthFault(reader, path, *header);
   if (!result.fault.empty()) result.frames.clear();
   return result;
+}
+
+}  // namespace
+
+bool StartsAsDicom(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::string head(132, '\0');
+  return stream.read(head.data(), 132) && head.compare(128, 4, "DICM") == 0;
+}
+
+FileFrames ReadHeader(const std::filesystem::path& path, std::size_t file_idx) {
+  gdcm::Trace::WarningOff();  // GDCM would print values of the header
+  gdcm::Trace::ErrorOff();
+  gdcm::Trace::DebugOff();
+  try {
+    return ReadParsedHeader(path, file_idx);
+  } catch (const std::exception&) {  // GDCM's own, or memory that a lying length asks for
+    return Unreadable(path);
+  }
 }
 
 }  // namespace sap::preprocess::dicom

@@ -51,10 +51,13 @@ struct Frame {
   double echo_time_ms = 0;
 };
 
+// Whether a file begins as Part 10 of the standard says.
+bool StartsAsDicom(const std::filesystem::path& path);
+
 // A file's slices, or why it has none.
 struct FileFrames {
   std::vector<Frame> frames;
-  std::shared_ptr<const SeriesHeader> header;  // also where frames are missing; null: not DICOM
+  std::shared_ptr<const SeriesHeader> header;  // also where frames are missing; null: unreadable
   std::string left_out;                        // no MR image: what it is ("a CT image")
   std::string fault;  // an MR image that cannot be placed: value, rule, next step
 };

@@ -28,6 +28,10 @@ std::vector<std::string> FaultsOf(const Plan& plan, const DicomOptions& options)
     if (seen.insert(text).second) faults.push_back(std::move(text));
   };
   for (const FaultyFile& file : plan.folder.faulty) {
+    if (!file.header) {  // it may be a slice of anything
+      add(file.text);
+      continue;
+    }
     const auto* rule = RuleOf(options.rules, *file.header, file.header->text.type_words, false);
     const auto& t1_from = options.rules.t1_from;
     const bool wanted =
@@ -60,7 +64,7 @@ Plan MakePlan(const std::filesystem::path& folder,
               const std::string& case_id,
               const DicomOptions& options) {
   Plan plan;
-  plan.folder = ScanFolder(folder, case_id);
+  plan.folder = ScanFolder(folder, case_id, options.rules);
   plan.choices = Choose(StackSlices(plan.folder.frames), options);
   std::stable_sort(plan.choices.begin(), plan.choices.end(), [](const Choice& a, const Choice& b) {
     const auto key = [](const Choice& c) {

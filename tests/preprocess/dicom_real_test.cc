@@ -162,12 +162,11 @@ TEST(DicomSyntaxes, EveryLosslessCodingGivesTheSameVoxels) {
 TEST(DicomSyntaxes, RefusesWhatItCannotPlaceOrMeasureWithATrueSentence) {
   SAP_REQUIRE_SHARED(folder, "data/dicom_pydicom");
   const std::string truncated = FaultAlone(folder / "MR_truncated.dcm");
-  EXPECT_THAT(truncated, HasSubstr("MR_truncated.dcm"));
+  EXPECT_THAT(truncated, HasSubstr("file 1 of 1 in order of path: Pixel Data"));
   EXPECT_THAT(truncated, HasSubstr("truncated"));
   EXPECT_THAT(truncated, HasSubstr("copy it again"));
   for (const char* file : {"emri_small.dcm", "emri_small_big_endian.dcm"}) {
     const std::string enhanced = FaultAlone(folder / file);
-    EXPECT_THAT(enhanced, HasSubstr(file));
     EXPECT_THAT(enhanced, HasSubstr("10 frames, but 0 items"));
     EXPECT_THAT(enhanced, HasSubstr("(5200,9230)"));
   }
