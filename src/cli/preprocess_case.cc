@@ -28,8 +28,9 @@ void WriteImages(const fs::path& folder, const preprocess::CaseVolumes& volumes)
   if (volumes.adc) WriteVolume(folder / "ADC_um2_per_s.nii.gz", *volumes.adc);
 }
 
+// Everything that shapes voxels.
 json OptionsRecord(PreprocessOptions options) {
-  json record = json::object();
+  json record = {{"min_slices", options.min_slices}, {"philips_precise", options.philips_precise}};
   const OptionTable table(options.pipeline);
   for (const OptionField& field : table.fields()) record[field.key] = field.print();
   return record;

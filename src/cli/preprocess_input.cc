@@ -62,6 +62,33 @@ auto OnPatient(const Patient& patient, const PreprocessOptions& options, const W
   SAP_CHECK(false, "every branch throws");
 }
 
+preprocess::DicomOptions DicomOptionsOf(const preprocess::SequenceRules& rules,
+                                        const PreprocessOptions& options) {
+  return {
+      .rules = rules, .min_slices = options.min_slices, .philips_precise = options.philips_precise};
+}
+
+// An empty band across the body is no image of it; a small one is said.
+void JudgeGaps(preprocess::StationSet& set, double max_gap_mm) {
+  for (const preprocess::StationGap& gap : preprocess::GapsOf(set.stations)) {
+    SAP_REQUIRE(ErrorKind::kInput,
+                gap.gap_mm <= max_gap_mm,
+                "{}: {:.0f} mm of the body lie in no {} station, between stations {} and {} from "
+                "below; at most {:g} mm may: add the missing station, or raise max_gap",
+                set.case_id,
+                gap.gap_mm,
+                gap.modality,
+                gap.below_idx + 1,
+                gap.below_idx + 2,
+                max_gap_mm);
+    set.notices.push_back(fmt::format("{:.1f} mm between {} stations {} and {} lie in no image",
+                                      gap.gap_mm,
+                                      gap.modality,
+                                      gap.below_idx + 1,
+                                      gap.below_idx + 2));
+  }
+}
+
 }  // namespace
 
 std::string InputHash(const Patient& patient, const PreprocessOptions& options) {
@@ -76,16 +103,22 @@ std::string InputHash(const Patient& patient, const PreprocessOptions& options) 
 
 preprocess::StationSet ReadPatient(const Patient& patient, const PreprocessOptions& options) {
   return OnPatient(patient, options, [&](const preprocess::SequenceRules& rules) {
-    return preprocess::HoldsDicom(patient.folder)
-               ? preprocess::ReadDicomStations(patient.folder, patient.case_id, {.rules = rules})
-               : preprocess::ReadNiftiStations(patient.folder, patient.case_id, rules);
+    preprocess::StationSet set =
+        preprocess::HoldsDicom(patient.folder)
+            ? preprocess::ReadDicomStations(
+                  patient.folder, patient.case_id, DicomOptionsOf(rules, options))
+            : preprocess::ReadNiftiStations(patient.folder, patient.case_id, rules);
+    JudgeGaps(set, options.max_gap_mm);
+    return set;
   });
 }
 
 std::string ListPatient(const Patient& patient, const PreprocessOptions& options) {
   return OnPatient(patient, options, [&](const preprocess::SequenceRules& rules) {
     return preprocess::HoldsDicom(patient.folder)
-               ? preprocess::ListDicom(patient.folder, patient.case_id, {.rules = rules}).Text()
+               ? preprocess::ListDicom(
+                     patient.folder, patient.case_id, DicomOptionsOf(rules, options))
+                     .Text()
                : preprocess::ListNiftiStations(patient.folder, patient.case_id, rules);
   });
 }

@@ -19,6 +19,9 @@ struct PreprocessOptions {
   std::string sequences;
   std::vector<std::string> cases;
   std::string part;
+  int min_slices = 3;
+  bool philips_precise = true;
+  double max_gap_mm = 50.0;
   std::optional<preprocess::Step> from;
   bool standardise = true;
   bool qc = true;
@@ -36,6 +39,15 @@ struct PreprocessOptions {
             "name; empty = the folder's name is the case id");
     v.Field("sequences", sequences)
         .Help("table that names series, as configs/sequences.yaml; empty = the built-in one");
+    v.Field("min_slices", min_slices)
+        .Help("DICOM: shorter stacks are scouts and left out")
+        .Range(1, 1000);
+    v.Field("philips_precise", philips_precise)
+        .Help("DICOM: undo Philips' display scaling where every slice of a sequence allows it");
+    v.Field("max_gap", max_gap_mm)
+        .Help(
+            "a larger height between neighbouring stations is a missing station, and refused [mm]")
+        .Range(0.0, 2000.0);
     v.Field("cases", cases).Help("only these case ids; [] = all");
     v.Field("part", part).Help("i/n: the i-th of n shares of the patients, 1-based; empty = all");
     v.Field("from", from)

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "preprocess/dicom_probe.h"
 #include "sap/core/error.h"
 #include "sap/preprocess/neutral_names.h"
 
@@ -91,13 +92,18 @@ void RequireOnePatient(const std::vector<FileFrames>& read,
 
 }  // namespace
 
-Folder ScanFolder(const fs::path& path, const std::string& case_id, const SequenceRules& rules) {
+Folder ScanFolder(const fs::path& path,
+                  const std::string& case_id,
+                  const SequenceRules& rules,
+                  bool with_voxels) {
   Folder folder;
   folder.files = FilesBelow(path);
+  const std::vector<bool> ends_the_reader = FilesThatEndTheReader(folder.files, with_voxels);
   std::vector<FileFrames> read;
   std::set<std::string> identifiers;
   for (std::size_t i = 0; i < folder.files.size(); ++i) {
-    read.push_back(ReadHeader(folder.files[i], i));
+    read.push_back(ends_the_reader[i] ? UnreadableFile(folder.files[i])
+                                      : ReadHeader(folder.files[i], i));
     if (read.back().header) AddIdentifiers(*read.back().header, identifiers);
   }
   folder.names = NeutralNames(folder.files, rules);

@@ -26,10 +26,11 @@ struct Folder {
   int num_copies = 0;                   // files that repeat another one's SOP Instance UID
 };
 
-// Reads every header once. Throws kInput when the images belong to two patients or there is no
-// DICOM at all.
+// Reads every header; `with_voxels` says that voxels will be read too (see dicom_probe.h). Throws
+// kInput when the images belong to two patients or there is no DICOM at all.
 Folder ScanFolder(const std::filesystem::path& folder,
                   const std::string& case_id,
-                  const SequenceRules& rules);
+                  const SequenceRules& rules,
+                  bool with_voxels);
 
 }  // namespace sap::preprocess::dicom

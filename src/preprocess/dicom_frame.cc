@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include <fmt/format.h>
+#include <gdcmMediaStorage.h>
 #include <gdcmReader.h>
 #include <gdcmTrace.h>
 
@@ -57,6 +58,7 @@ std::shared_ptr<SeriesHeader> HeaderOf(const gdcm::DataSet& data) {
   header->rows = Whole(data, Tag(0x0028, 0x0010), As::kUint16, 0);
   header->columns = Whole(data, Tag(0x0028, 0x0011), As::kUint16, 0);
   header->num_frames = std::max(1, Whole(data, Tag(0x0028, 0x0008), As::kText, 1));
+  header->lossy = Text(data, Tag(0x0028, 0x2110)) == "01";
   return header;
 }
 
@@ -189,17 +191,11 @@ std::string PlacementFault(const Frame& frame, const Placement& found) {
 
 namespace {
 
-// A slice that is left out without a word may be the last one of a station, where no gap tells.
-FileFrames Unreadable(const std::filesystem::path& path) {
-  FileFrames result;
-  if (StartsAsDicom(path)) {
-    result.fault =
-        "it begins as DICOM, but its header cannot be read (a damaged or truncated file); copy it "
-        "again from its source, or move it out of the folder";
-  } else {
-    result.left_out = "not DICOM, or damaged in its header";
-  }
-  return result;
+// What the first bytes of a file say about it; the rest may be cut off.
+bool IsMrImage(const gdcm::FileMetaInformation& meta) {
+  const gdcm::MediaStorage storage = meta.GetMediaStorage();
+  return storage == gdcm::MediaStorage::MRImageStorage ||
+         storage == gdcm::MediaStorage::EnhancedMRImageStorage;
 }
 
 FileFrames ReadParsedHeader(const std::filesystem::path& path, std::size_t file_idx) {
@@ -207,9 +203,12 @@ FileFrames ReadParsedHeader(const std::filesystem::path& path, std::size_t file_
   gdcm::Reader reader;
   reader.SetFileName(path.c_str());
   const Tag pixel_data(0x7fe0, 0x0010);
-  if (!reader.ReadUpToTag(pixel_data, {pixel_data})) return Unreadable(path);
+  if (!reader.ReadUpToTag(pixel_data, {pixel_data})) return UnreadableFile(path);
   const gdcm::DataSet& data = reader.GetFile().GetDataSet();
   const auto header = HeaderOf(data);
+  const auto& syntax = reader.GetFile().GetHeader().GetDataSetTransferSyntax();
+  header->lossy = header->lossy || syntax.IsLossy();
+  if (header->rows <= 0 && IsMrImage(reader.GetFile().GetHeader())) return UnreadableFile(path);
   Frame frame;
   frame.file_idx = file_idx;
   frame.rows = header->rows;
@@ -247,6 +246,13 @@ bool StartsAsDicom(const std::filesystem::path& path) {
   return stream.read(head.data(), 132) && head.compare(128, 4, "DICM") == 0;
 }
 
+FileFrames UnreadableFile(const std::filesystem::path& path) {
+  if (!StartsAsDicom(path)) return {.left_out = "not DICOM, or damaged in its header"};
+  return {.fault =
+              "it begins as DICOM, but cannot be read (a damaged or truncated file); copy it "
+              "again from its source, or move it out of the folder"};
+}
+
 FileFrames ReadHeader(const std::filesystem::path& path, std::size_t file_idx) {
   gdcm::Trace::WarningOff();  // GDCM would print values of the header
   gdcm::Trace::ErrorOff();
@@ -254,7 +260,7 @@ FileFrames ReadHeader(const std::filesystem::path& path, std::size_t file_idx) {
   try {
     return ReadParsedHeader(path, file_idx);
   } catch (const std::exception&) {  // GDCM's own, or memory that a lying length asks for
-    return Unreadable(path);
+    return UnreadableFile(path);
   }
 }
 

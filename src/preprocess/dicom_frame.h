@@ -27,6 +27,7 @@ struct SeriesHeader {
   SeriesText text;  // image type words and the vendor's type tag
   int rows = 0, columns = 0;
   int num_frames = 1;
+  bool lossy = false;  // compressed with loss, by itself or by its transfer syntax
 };
 
 // One slice: where it lies, what it measures, how its stored numbers become values.
@@ -61,6 +62,10 @@ struct FileFrames {
   std::string left_out;                        // no MR image: what it is ("a CT image")
   std::string fault;  // an MR image that cannot be placed: value, rule, next step
 };
+
+// Of a file that cannot be read. One that begins as DICOM is a fault: left out, it may be the last
+// slice of a station, where no gap would tell.
+FileFrames UnreadableFile(const std::filesystem::path& path);
 
 // Reads the header of one file, not its voxels. Never throws for content.
 FileFrames ReadHeader(const std::filesystem::path& path, std::size_t file_idx);

@@ -202,7 +202,7 @@ std::string HashOfContents(const fs::path& folder) {
 std::vector<DicomVolume> ReadDicomVolumes(const fs::path& folder,
                                           const std::string& case_id,
                                           const DicomOptions& options) {
-  const Plan plan = dicom::MakePlan(folder, case_id, options);
+  const Plan plan = dicom::MakePlan(folder, case_id, options, /*with_voxels=*/true);
   RequireNoFaults(plan, case_id);
   RequireAnyUsed(plan, case_id);
   return ReadPlan(plan, options);
@@ -211,7 +211,7 @@ std::vector<DicomVolume> ReadDicomVolumes(const fs::path& folder,
 StationSet ReadDicomStations(const fs::path& folder,
                              const std::string& case_id,
                              const DicomOptions& options) {
-  const Plan plan = dicom::MakePlan(folder, case_id, options);
+  const Plan plan = dicom::MakePlan(folder, case_id, options, /*with_voxels=*/true);
   RequireNoFaults(plan, case_id);
   RequireAnyUsed(plan, case_id);
   StationSet set{.case_id = case_id};

@@ -33,6 +33,7 @@ struct DicomListingEntry {
 struct DicomListing {
   std::vector<DicomListingEntry> entries;  // by series number
   std::vector<std::string> left_out;       // files that are no MR images: how many and why
+  std::vector<std::string> remarks;        // what lowers the worth of what is used
   std::vector<std::string> faults;         // what ReadDicomStations would refuse
 
   // For people. Descriptions are printed only when asked for, under a line that says what they
