@@ -5,11 +5,13 @@
 
 #include "cli/preprocess_input.h"
 #include "cli/preprocess_qc.h"
+#include "cli/preprocess_stages.h"
 #include "sap/core/error.h"
 #include "sap/core/files.h"
 #include "sap/core/log.h"
 #include "sap/core/provenance.h"
 #include "sap/image/volume_io.h"
+#include "sap/train/fault_hook.h"
 
 namespace sap::cli {
 namespace {
@@ -23,6 +25,7 @@ constexpr const char* kStagesFolder = ".stages";
 
 void WriteImages(const fs::path& folder, const preprocess::CaseVolumes& volumes) {
   WriteVolume(folder / "T1.nii.gz", volumes.t1);
+  train::fault::Reach("images");
   WriteVolume(folder / "b1000.nii.gz", volumes.b1000);
   WriteVolume(folder / "body.nii.gz", volumes.body);
   if (volumes.adc) WriteVolume(folder / "ADC_um2_per_s.nii.gz", *volumes.adc);
@@ -69,16 +72,23 @@ json PreprocessOne(const Patient& patient,
                    const std::string& key,
                    const PreprocessOptions& options) {
   const std::string& case_id = patient.case_id;
+  const fs::path stages = fs::path(options.output_dir) / kStagesFolder / case_id;
+  const json made_by = {{"input_sha256", input_sha256}, {"options", OptionsRecord(options)}};
   preprocess::StationSet input;
   if (options.from) {
     input.case_id = case_id;
+    RequireStagesFit(stages, *options.from, made_by, case_id);
   } else {
     input = ReadPatient(patient, options);
   }
   preprocess::RunPlan plan;
   plan.from = options.from;
-  plan.stages = fs::path(options.output_dir) / kStagesFolder / case_id;
-  plan.on_step = [&](preprocess::Step step) { log::Debug("{}: {}", case_id, EnumName(step)); };
+  plan.stages = stages;
+  if (options.pipeline.keep_intermediates) BeginStages(stages, options.from, made_by);
+  plan.on_step = [&](preprocess::Step step) {
+    log::Debug("{}: {}", case_id, EnumName(step));
+    train::fault::Reach(std::string(EnumName(step)));
+  };
   json record = {{"case", case_id},
                  {"subject", case_id},
                  {"key", key},
@@ -87,16 +97,19 @@ json PreprocessOne(const Patient& patient,
                  {"options", OptionsRecord(options)},
                  {"provenance", Provenance()}};
   const preprocess::CaseResult result = preprocess::RunCase(input, options.pipeline, plan, record);
-  AppendLine(fs::path(options.output_dir) / "preprocess_times.jsonl",
-             json({{"case", case_id}, {"seconds", record.at("seconds")}}).dump());
+  const json seconds = record.at("seconds");
   record.erase("seconds");
   const fs::path folder = fs::path(options.output_dir) / case_id;
   WriteFolderAtomically(folder, /*replace=*/true, [&](const fs::path& temporary) {
     WriteImages(temporary, result.volumes);
     if (options.qc) WriteQcPng(temporary / "qc.png", result.volumes);
     record["files_sha256"] = ImageHashes(temporary);
+    train::fault::Reach("record");
     WriteFileAtomically(temporary / kPreprocessRecord, record.dump(2) + "\n");
+    train::fault::Reach("folder");
   });
+  AppendLine(fs::path(options.output_dir) / "preprocess_times.jsonl",
+             json({{"case", case_id}, {"seconds", seconds}}).dump());
   for (const std::string& notice : result.notices) log::Warning("{}: {}", case_id, notice);
   return record;
 }

@@ -103,38 +103,57 @@ int DryRun(const std::vector<Patient>& patients, const PreprocessOptions& option
   return good ? 0 : ExitCode(ErrorKind::kInput);
 }
 
+struct CohortEnd {
+  int standardised = 0;
+  std::vector<std::string> flagged;
+  std::string failure;  // beside failed cases; without one it is thrown
+};
+
+// The scale and the table are the cohort's: a share of it, whose neighbours may be at work, writes
+// neither, and a cohort with a hole would fit another scale.
+CohortEnd FinishCohort(const Outcome& outcome, const PreprocessOptions& options) {
+  CohortEnd end;
+  if (!options.part.empty()) return end;
+  const bool whole = options.cases.empty() && outcome.failures.empty();
+  try {
+    if (options.standardise && whole) end.standardised = Standardise(outcome.done, options);
+    end.flagged = WriteCohortTable(options);
+  } catch (const Error& error) {  // a full disk must not hide which cases failed
+    if (outcome.failures.empty()) throw;
+    end.failure = fmt::format("\n{}", error.what());
+  }
+  for (const std::string& case_id : end.flagged) {
+    log::Warning("{}: an outlier of the cohort; see preprocess_cohort.csv", case_id);
+  }
+  return end;
+}
+
 int Preprocess(const PreprocessOptions& options, const AppContext& context) {
   const std::vector<Patient> patients = PatientsOf(options);
   if (context.dry_run) return DryRun(patients, options);
-  CreateFolder(options.output_dir);
+  RequireWritableFolder(options.output_dir, 0);
   const Outcome outcome = RunAll(patients, options);
-  int standardised = 0;
-  // The scale is the cohort's: a share, or a cohort with a hole, would fit another one.
-  const bool whole = options.part.empty() && options.cases.empty() && outcome.failures.empty();
-  if (options.standardise && whole) standardised = Standardise(outcome.done, options);
-  const std::vector<std::string> flagged = WriteCohortTable(options);
-  for (const std::string& case_id : flagged) {
-    log::Warning("{}: an outlier of the cohort; see preprocess_cohort.csv", case_id);
-  }
+  const CohortEnd end = FinishCohort(outcome, options);
   SAP_REQUIRE(outcome.kind,
               outcome.failures.empty(),
-              "{} of {} cases failed:\n{}",
+              "{} of {} cases failed:\n{}{}",
               outcome.failures.size(),
               patients.size(),
-              fmt::join(outcome.failures, "\n"));
+              fmt::join(outcome.failures, "\n"),
+              end.failure);
   if (context.json) {
     std::cout << json({{"cases", patients.size()},
                        {"made", outcome.made},
-                       {"images_standardised", standardised},
-                       {"outliers", flagged}})
+                       {"images_standardised", end.standardised},
+                       {"outliers", end.flagged}})
                      .dump()
               << "\n";
   } else if (!context.quiet) {
     std::cout << fmt::format("{} cases ({} made now, {} images standardised, {} flagged)\n",
                              patients.size(),
                              outcome.made,
-                             standardised,
-                             flagged.size());
+                             end.standardised,
+                             end.flagged.size());
   }
   return 0;
 }
