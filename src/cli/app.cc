@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -211,7 +212,8 @@ int RunApp(int argc,
            const std::function<int(const AppContext&)>& run,
            const TranslateConfig& translate) {
   SleepAtBarriers(argv);
-  InstallPageCache();  // before the first tensor
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of its writer
+  InstallPageCache();             // before the first tensor
   try {
     return Run(argc, argv, info, table, run, translate);
   } catch (const Error& error) {

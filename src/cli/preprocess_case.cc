@@ -5,12 +5,14 @@
 
 #include "cli/preprocess_input.h"
 #include "cli/preprocess_qc.h"
+#include "cli/preprocess_stages.h"
 #include "sap/core/error.h"
 #include "sap/core/files.h"
 #include "sap/core/log.h"
 #include "sap/core/parallel.h"
 #include "sap/core/provenance.h"
 #include "sap/image/volume_io.h"
+#include "sap/train/fault_hook.h"
 
 namespace sap::cli {
 namespace {
@@ -31,12 +33,14 @@ void WriteImages(const fs::path& folder, const preprocess::CaseVolumes& volumes)
     for (int64_t i = begin; i < end; ++i) {
       const auto& [name, volume] = images[static_cast<std::size_t>(i)];
       WriteVolume(folder / name, *volume);
+      if (i == 0) train::fault::Reach("images");
     }
   });
 }
 
+// Everything that shapes voxels.
 json OptionsRecord(PreprocessOptions options) {
-  json record = json::object();
+  json record = {{"min_slices", options.min_slices}, {"philips_precise", options.philips_precise}};
   const OptionTable table(options.pipeline);
   for (const OptionField& field : table.fields()) record[field.key] = field.print();
   return record;
@@ -70,20 +74,28 @@ std::optional<json> FinishedRecord(const fs::path& folder, const std::string& ke
   return record;
 }
 
-json PreprocessOne(const std::string& case_id,
+json PreprocessOne(const Patient& patient,
                    const std::string& input_sha256,
                    const std::string& key,
                    const PreprocessOptions& options) {
+  const std::string& case_id = patient.case_id;
+  const fs::path stages = fs::path(options.output_dir) / kStagesFolder / case_id;
+  const json made_by = {{"input_sha256", input_sha256}, {"options", OptionsRecord(options)}};
   preprocess::StationSet input;
   if (options.from) {
     input.case_id = case_id;
+    RequireStagesFit(stages, *options.from, made_by, case_id);
   } else {
-    input = ReadPatient(fs::path(options.input_dir) / case_id, options);
+    input = ReadPatient(patient, options);
   }
   preprocess::RunPlan plan;
   plan.from = options.from;
-  plan.stages = fs::path(options.output_dir) / kStagesFolder / case_id;
-  plan.on_step = [&](preprocess::Step step) { log::Debug("{}: {}", case_id, EnumName(step)); };
+  plan.stages = stages;
+  if (options.pipeline.keep_intermediates) BeginStages(stages, options.from, made_by);
+  plan.on_step = [&](preprocess::Step step) {
+    log::Debug("{}: {}", case_id, EnumName(step));
+    train::fault::Reach(std::string(EnumName(step)));
+  };
   json record = {{"case", case_id},
                  {"subject", case_id},
                  {"key", key},
@@ -93,16 +105,19 @@ json PreprocessOne(const std::string& case_id,
                  {"provenance", Provenance()}};
   const preprocess::CaseResult result =
       preprocess::RunCase(std::move(input), options.pipeline, plan, record);
-  AppendLine(fs::path(options.output_dir) / "preprocess_times.jsonl",
-             json({{"case", case_id}, {"seconds", record.at("seconds")}}).dump());
+  const json seconds = record.at("seconds");
   record.erase("seconds");
   const fs::path folder = fs::path(options.output_dir) / case_id;
   WriteFolderAtomically(folder, /*replace=*/true, [&](const fs::path& temporary) {
     WriteImages(temporary, result.volumes);
     if (options.qc) WriteQcPng(temporary / "qc.png", result.volumes);
     record["files_sha256"] = ImageHashes(temporary);
+    train::fault::Reach("record");
     WriteFileAtomically(temporary / kPreprocessRecord, record.dump(2) + "\n");
+    train::fault::Reach("folder");
   });
+  AppendLine(fs::path(options.output_dir) / "preprocess_times.jsonl",
+             json({{"case", case_id}, {"seconds", seconds}}).dump());
   for (const std::string& notice : result.notices) log::Warning("{}: {}", case_id, notice);
   return record;
 }

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "cli/preprocess_cases.h"
 #include "cli/preprocess_options.h"
 #include "sap/preprocess/pipeline.h"
 
@@ -26,7 +27,7 @@ std::optional<nlohmann::json> FinishedRecord(const std::filesystem::path& folder
                                              const std::string& key);
 
 // Preprocesses one patient and replaces <output_dir>/<case>/ in one rename.
-nlohmann::json PreprocessOne(const std::string& case_id,
+nlohmann::json PreprocessOne(const Patient& patient,
                              const std::string& input_sha256,
                              const std::string& key,
                              const PreprocessOptions& options);

@@ -13,6 +13,7 @@
 #include "sap/core/tables.h"
 #include "sap/image/volume_io.h"
 #include "sap/preprocess/nyul.h"
+#include "sap/train/fault_hook.h"
 
 namespace sap::cli {
 namespace {
@@ -61,7 +62,9 @@ bool MoveToScale(const fs::path& folder,
                                      NyulMap{known.at("to").get<std::vector<double>>(),
                                              known.at("from").get<std::vector<double>>()});
   }
+  train::fault::Reach("standardise");
   WriteVolume(path, image.WithData(preprocess::ApplyNyul(data_XYZ, map)));
+  train::fault::Reach("standardise:record");
   record["nyul"][modality] = wanted;
   record["files_sha256"][modality + ".nii.gz"] = Sha256OfFile(path);
   WriteFileAtomically(folder / kPreprocessRecord, record.dump(2) + "\n");
@@ -141,6 +144,7 @@ int Standardise(const std::vector<std::string>& cases, const PreprocessOptions& 
     }
     const json model = {
         {"percentiles", nyul.percentiles}, {"standard", standard}, {"cases", cases}};
+    train::fault::Reach("standardise:model");
     WriteFileAtomically(fs::path(options.output_dir) / ("nyul_" + modality + ".json"),
                         model.dump(2) + "\n");
   }
@@ -176,6 +180,7 @@ std::vector<std::string> WriteCohortTable(const PreprocessOptions& options) {
     cells.push_back(fmt::format("{}", fmt::join(outliers, " ")));
     table.AddRow(cells);
   }
+  train::fault::Reach("table");
   WriteFileAtomically(fs::path(options.output_dir) / "preprocess_cohort.csv", table.Csv());
   return flagged;
 }

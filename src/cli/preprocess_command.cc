@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/preprocess_case.h"
+#include "cli/preprocess_cases.h"
 #include "cli/preprocess_cohort.h"
 #include "cli/preprocess_input.h"
 #include "sap/cli/app.h"
@@ -30,14 +31,15 @@ struct Outcome {
   ErrorKind kind = ErrorKind::kInput;
 };
 
-void RunOne(const std::string& case_id, const PreprocessOptions& options, Outcome& outcome) {
-  const std::string input_sha256 = InputHash(fs::path(options.input_dir) / case_id, options);
+void RunOne(const Patient& patient, const PreprocessOptions& options, Outcome& outcome) {
+  const std::string& case_id = patient.case_id;
+  const std::string input_sha256 = InputHash(patient, options);
   const std::string key = CaseKey(input_sha256, options);
   const fs::path folder = fs::path(options.output_dir) / case_id;
   if (!options.from && FinishedRecord(folder, key)) {
     log::Info("{}: unchanged, left as it is", case_id);
   } else {
-    PreprocessOne(case_id, input_sha256, key, options);
+    PreprocessOne(patient, input_sha256, key, options);
     ++outcome.made;
   }
   outcome.done.push_back(case_id);
@@ -45,17 +47,18 @@ void RunOne(const std::string& case_id, const PreprocessOptions& options, Outcom
 
 void Fail(const std::string& case_id, ErrorKind kind, const std::string& text, Outcome& outcome) {
   if (outcome.failures.empty()) outcome.kind = kind;
-  outcome.failures.push_back(text.starts_with(case_id) ? text : case_id + ": " + text);
+  outcome.failures.push_back(text.starts_with(case_id + ": ") ? text : case_id + ": " + text);
   log::Warning("{}: failed", case_id);
 }
 
 // A failed patient does not stop the others, whatever threw; together they decide the end.
-Outcome RunAll(const std::vector<std::string>& patients, const PreprocessOptions& options) {
+Outcome RunAll(const std::vector<Patient>& patients, const PreprocessOptions& options) {
   Outcome outcome;
   Progress progress("cases", static_cast<int64_t>(patients.size()));
-  for (const std::string& case_id : patients) {
+  for (const Patient& patient : patients) {
+    const std::string& case_id = patient.case_id;
     try {
-      RunOne(case_id, options, outcome);
+      RunOne(patient, options, outcome);
     } catch (const Error& error) {
       Fail(case_id, error.kind(), error.what(), outcome);
     } catch (const std::exception& error) {  // a library's, which nobody turned into an Error
@@ -68,7 +71,7 @@ Outcome RunAll(const std::vector<std::string>& patients, const PreprocessOptions
 }
 
 // What would be used of a patient, or why nothing would: a fault of one hides no other.
-bool ListOne(const fs::path& patient, const PreprocessOptions& options) {
+bool ListOne(const Patient& patient, const PreprocessOptions& options) {
   std::string text;
   bool good = true;
   try {
@@ -83,52 +86,79 @@ bool ListOne(const fs::path& patient, const PreprocessOptions& options) {
   return good;
 }
 
-int DryRun(const std::vector<std::string>& patients, const PreprocessOptions& options) {
+// Unreadable folders are not finished; ListOne says what is wrong with them.
+bool IsFinished(const Patient& patient, const PreprocessOptions& options) {
+  try {
+    return FinishedRecord(fs::path(options.output_dir) / patient.case_id,
+                          CaseKey(InputHash(patient, options), options))
+        .has_value();
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+int DryRun(const std::vector<Patient>& patients, const PreprocessOptions& options) {
   bool good = true;
-  for (const std::string& case_id : patients) {
-    const fs::path input = fs::path(options.input_dir) / case_id;
-    const bool done = FinishedRecord(fs::path(options.output_dir) / case_id,
-                                     CaseKey(InputHash(input, options), options))
-                          .has_value();
-    std::cout << fmt::format("{}: {}\n", case_id, done ? "finished" : "to do");
-    if (!done) good = ListOne(input, options) && good;
+  for (const Patient& patient : patients) {
+    const bool done = IsFinished(patient, options);
+    std::cout << fmt::format("{}: {}\n", patient.case_id, done ? "finished" : "to do");
+    if (!done) good = ListOne(patient, options) && good;
   }
   return good ? 0 : ExitCode(ErrorKind::kInput);
 }
 
-int Preprocess(const PreprocessOptions& options, const AppContext& context) {
-  const std::vector<std::string> patients = PatientsOf(options);
-  if (context.dry_run) return DryRun(patients, options);
-  CreateFolder(options.output_dir);
-  SetPageCacheCap(kMostKeptBytes);
-  const Outcome outcome = RunAll(patients, options);
+struct CohortEnd {
   int standardised = 0;
-  // The scale is the cohort's: a share, or a cohort with a hole, would fit another one.
-  const bool whole = options.part.empty() && options.cases.empty() && outcome.failures.empty();
-  if (options.standardise && whole) standardised = Standardise(outcome.done, options);
-  const std::vector<std::string> flagged = WriteCohortTable(options);
-  for (const std::string& case_id : flagged) {
+  std::vector<std::string> flagged;
+  std::string failure;  // beside failed cases; without one it is thrown
+};
+
+// The scale and the table are the cohort's: a share of it, whose neighbours may be at work, writes
+// neither, and a cohort with a hole would fit another scale.
+CohortEnd FinishCohort(const Outcome& outcome, const PreprocessOptions& options) {
+  CohortEnd end;
+  if (!options.part.empty()) return end;
+  const bool whole = options.cases.empty() && outcome.failures.empty();
+  try {
+    if (options.standardise && whole) end.standardised = Standardise(outcome.done, options);
+    end.flagged = WriteCohortTable(options);
+  } catch (const Error& error) {  // a full disk must not hide which cases failed
+    if (outcome.failures.empty()) throw;
+    end.failure = fmt::format("\n{}", error.what());
+  }
+  for (const std::string& case_id : end.flagged) {
     log::Warning("{}: an outlier of the cohort; see preprocess_cohort.csv", case_id);
   }
+  return end;
+}
+
+int Preprocess(const PreprocessOptions& options, const AppContext& context) {
+  const std::vector<Patient> patients = PatientsOf(options);
+  if (context.dry_run) return DryRun(patients, options);
+  RequireWritableFolder(options.output_dir, 0);
+  SetPageCacheCap(kMostKeptBytes);
+  const Outcome outcome = RunAll(patients, options);
+  const CohortEnd end = FinishCohort(outcome, options);
   SAP_REQUIRE(outcome.kind,
               outcome.failures.empty(),
-              "{} of {} cases failed:\n{}",
+              "{} of {} cases failed:\n{}{}",
               outcome.failures.size(),
               patients.size(),
-              fmt::join(outcome.failures, "\n"));
+              fmt::join(outcome.failures, "\n"),
+              end.failure);
   if (context.json) {
     std::cout << json({{"cases", patients.size()},
                        {"made", outcome.made},
-                       {"images_standardised", standardised},
-                       {"outliers", flagged}})
+                       {"images_standardised", end.standardised},
+                       {"outliers", end.flagged}})
                      .dump()
               << "\n";
   } else if (!context.quiet) {
     std::cout << fmt::format("{} cases ({} made now, {} images standardised, {} flagged)\n",
                              patients.size(),
                              outcome.made,
-                             standardised,
-                             flagged.size());
+                             end.standardised,
+                             end.flagged.size());
   }
   return 0;
 }

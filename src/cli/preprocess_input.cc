@@ -2,36 +2,18 @@
 #include "cli/preprocess_input.h"
 
 #include <algorithm>
-#include <regex>
+#include <new>
+#include <system_error>
 
 #include "sap/core/error.h"
 #include "sap/core/files.h"
 #include "sap/preprocess/dicom_series.h"
+#include "sap/preprocess/neutral_names.h"
 #include "sap/preprocess/nifti_stations.h"
 #include "sap/preprocess/sequence_rules.h"
 
 namespace sap::cli {
 namespace {
-
-struct Share {
-  std::size_t index = 0;  // 0-based
-  std::size_t count = 1;
-};
-
-Share ParseShare(const std::string& part) {
-  if (part.empty()) return {};
-  std::smatch match;
-  SAP_REQUIRE(ErrorKind::kOption,
-              std::regex_match(part, match, std::regex(R"((\d{1,6})/(\d{1,6}))")),
-              "part: '{}' is not i/n, for instance 1/4",
-              part);
-  const Share share{std::stoul(match[1]) - 1, std::stoul(match[2])};
-  SAP_REQUIRE(ErrorKind::kOption,
-              share.count >= 1 && share.index < share.count,
-              "part: '{}'; i goes from 1 to n",
-              part);
-  return share;
-}
 
 preprocess::SequenceRules RulesOf(const PreprocessOptions& options) {
   return options.sequences.empty() ? preprocess::DefaultSequenceRules()
@@ -39,72 +21,106 @@ preprocess::SequenceRules RulesOf(const PreprocessOptions& options) {
 }
 
 // Names count for NIfTI (modality and b-value stand there), not for DICOM.
-std::string HashOfNamedFiles(const fs::path& patient) {
+std::string HashOfNamedFiles(const fs::path& folder) {
   std::vector<std::string> lines;
-  for (const auto& entry : fs::recursive_directory_iterator(patient)) {
-    if (!entry.is_regular_file()) continue;
-    lines.push_back(entry.path().lexically_relative(patient).string() + " " +
-                    Sha256OfFile(entry.path()));
+  for (const fs::path& file : preprocess::FilesBelow(folder)) {
+    lines.push_back(file.lexically_relative(folder).string() + " " + Sha256OfFile(file));
   }
   std::sort(lines.begin(), lines.end());
   return Sha256OfBytes(fmt::format("{}", fmt::join(lines, "\n")));
 }
 
+// Runs work(rules) on a patient's folder; see the header for what it throws.
+template <typename Work>
+auto OnPatient(const Patient& patient, const PreprocessOptions& options, const Work& work) {
+  const preprocess::SequenceRules rules = RulesOf(options);
+  const auto fail = [&](ErrorKind kind, const std::string& what) {
+    const std::string text = preprocess::WithoutPaths(what, patient.folder, patient.case_id, rules);
+    Fail(
+        kind, "{}{}", text.starts_with(patient.case_id + ": ") ? "" : patient.case_id + ": ", text);
+  };
+  try {
+    std::error_code code;
+    SAP_REQUIRE(ErrorKind::kIo,
+                fs::is_directory(patient.folder, code),
+                "its folder is a link to nothing, or cannot be read; fetch or mount its data, or "
+                "remove the link");
+    return work(rules);
+  } catch (const Error& error) {
+    fail(error.kind(), error.what());
+  } catch (const fs::filesystem_error& error) {
+    fail(ErrorKind::kIo,
+         fmt::format("its files cannot be read ({}); check the disk and the permissions",
+                     error.code().message()));
+  } catch (const std::bad_alloc&) {
+    fail(ErrorKind::kIo, "its images do not fit into the memory; run it on a larger machine");
+  } catch (const std::exception&) {  // its text may hold values of the header
+    fail(ErrorKind::kInput,
+         "a file is damaged in a way that its reading library did not expect; copy the folder "
+         "again from its source");
+  }
+  SAP_CHECK(false, "every branch throws");
+}
+
+preprocess::DicomOptions DicomOptionsOf(const preprocess::SequenceRules& rules,
+                                        const PreprocessOptions& options) {
+  return {
+      .rules = rules, .min_slices = options.min_slices, .philips_precise = options.philips_precise};
+}
+
+// An empty band across the body is no image of it; a small one is said.
+void JudgeGaps(preprocess::StationSet& set, double max_gap_mm) {
+  for (const preprocess::StationGap& gap : preprocess::GapsOf(set.stations)) {
+    SAP_REQUIRE(ErrorKind::kInput,
+                gap.gap_mm <= max_gap_mm,
+                "{}: {:.0f} mm of the body lie in no {} station, between stations {} and {} from "
+                "below; at most {:g} mm may: add the missing station, or raise max_gap",
+                set.case_id,
+                gap.gap_mm,
+                gap.modality,
+                gap.below_idx + 1,
+                gap.below_idx + 2,
+                max_gap_mm);
+    set.notices.push_back(fmt::format("{:.1f} mm between {} stations {} and {} lie in no image",
+                                      gap.gap_mm,
+                                      gap.modality,
+                                      gap.below_idx + 1,
+                                      gap.below_idx + 2));
+  }
+}
+
 }  // namespace
 
-std::vector<std::string> PatientsOf(const PreprocessOptions& options) {
-  SAP_REQUIRE(ErrorKind::kInput,
-              fs::is_directory(options.input_dir),
-              "input_dir: not a folder; give the folder that holds one folder per patient");
-  std::vector<std::string> all;
-  for (const auto& entry : fs::directory_iterator(options.input_dir)) {
-    const std::string name = entry.path().filename().string();
-    if (entry.is_directory() && !name.starts_with(".")) all.push_back(name);
-  }
-  std::sort(all.begin(), all.end());
-  std::vector<std::string> unknown;
-  for (const std::string& name : options.cases) {
-    if (!std::binary_search(all.begin(), all.end(), name)) unknown.push_back(name);
-  }
-  SAP_REQUIRE(ErrorKind::kOption,
-              unknown.empty(),
-              "cases: {} not in input_dir; correct the list",
-              fmt::join(unknown, ", "));
-  const Share share = ParseShare(options.part);
-  std::vector<std::string> selected;
-  for (const std::string& name : options.cases.empty() ? all : options.cases) {
-    selected.push_back(name);
-  }
-  std::vector<std::string> mine;
-  for (std::size_t i = share.index; i < selected.size(); i += share.count) {
-    mine.push_back(selected[i]);
-  }
-  SAP_REQUIRE(ErrorKind::kInput,
-              !selected.empty(),
-              "input_dir: no patient folder; each patient has its own folder of stations");
-  return mine;
+std::string InputHash(const Patient& patient, const PreprocessOptions& options) {
+  return OnPatient(patient, options, [&](const preprocess::SequenceRules&) {
+    const std::string files = preprocess::HoldsDicom(patient.folder)
+                                  ? preprocess::HashOfContents(patient.folder)
+                                  : HashOfNamedFiles(patient.folder);
+    return options.sequences.empty() ? files
+                                     : Sha256OfBytes(files + Sha256OfFile(options.sequences));
+  });
 }
 
-std::string InputHash(const fs::path& patient, const PreprocessOptions& options) {
-  const std::string files = preprocess::HoldsDicom(patient) ? preprocess::HashOfContents(patient)
-                                                            : HashOfNamedFiles(patient);
-  return options.sequences.empty() ? files : Sha256OfBytes(files + Sha256OfFile(options.sequences));
+preprocess::StationSet ReadPatient(const Patient& patient, const PreprocessOptions& options) {
+  return OnPatient(patient, options, [&](const preprocess::SequenceRules& rules) {
+    preprocess::StationSet set =
+        preprocess::HoldsDicom(patient.folder)
+            ? preprocess::ReadDicomStations(
+                  patient.folder, patient.case_id, DicomOptionsOf(rules, options))
+            : preprocess::ReadNiftiStations(patient.folder, patient.case_id, rules);
+    JudgeGaps(set, options.max_gap_mm);
+    return set;
+  });
 }
 
-preprocess::StationSet ReadPatient(const fs::path& patient, const PreprocessOptions& options) {
-  const std::string case_id = patient.filename().string();
-  const preprocess::SequenceRules rules = RulesOf(options);
-  return preprocess::HoldsDicom(patient)
-             ? preprocess::ReadDicomStations(patient, case_id, {.rules = rules})
-             : preprocess::ReadNiftiStations(patient, case_id, rules);
-}
-
-std::string ListPatient(const fs::path& patient, const PreprocessOptions& options) {
-  const std::string case_id = patient.filename().string();
-  const preprocess::SequenceRules rules = RulesOf(options);
-  return preprocess::HoldsDicom(patient)
-             ? preprocess::ListDicom(patient, case_id, {.rules = rules}).Text()
-             : preprocess::ListNiftiStations(patient, case_id, rules);
+std::string ListPatient(const Patient& patient, const PreprocessOptions& options) {
+  return OnPatient(patient, options, [&](const preprocess::SequenceRules& rules) {
+    return preprocess::HoldsDicom(patient.folder)
+               ? preprocess::ListDicom(
+                     patient.folder, patient.case_id, DicomOptionsOf(rules, options))
+                     .Text()
+               : preprocess::ListNiftiStations(patient.folder, patient.case_id, rules);
+  });
 }
 
 }  // namespace sap::cli

@@ -15,9 +15,13 @@ namespace sap::cli {
 struct PreprocessOptions {
   std::string input_dir;
   std::string output_dir;
+  std::string case_names;
   std::string sequences;
   std::vector<std::string> cases;
   std::string part;
+  int min_slices = 3;
+  bool philips_precise = true;
+  double max_gap_mm = 50.0;
   std::optional<preprocess::Step> from;
   bool standardise = true;
   bool qc = true;
@@ -29,9 +33,22 @@ struct PreprocessOptions {
     v.Field("input_dir", input_dir)
         .Help("<patient>/ folders of DICOM files, or of T1_1.nii.gz, DWI_1_b1000.nii.gz, ...");
     v.Field("output_dir", output_dir).Help("where <case>/ folders are written").Required();
+    v.Field("case_names", case_names)
+        .Help(
+            "CSV with columns folder and case: outputs carry the study code, never the folder's "
+            "name; empty = the folder's name is the case id");
     v.Field("sequences", sequences)
         .Help("table that names series, as configs/sequences.yaml; empty = the built-in one");
-    v.Field("cases", cases).Help("only these patients; [] = all");
+    v.Field("min_slices", min_slices)
+        .Help("DICOM: shorter stacks are scouts and left out")
+        .Range(1, 1000);
+    v.Field("philips_precise", philips_precise)
+        .Help("DICOM: undo Philips' display scaling where every slice of a sequence allows it");
+    v.Field("max_gap", max_gap_mm)
+        .Help(
+            "a larger height between neighbouring stations is a missing station, and refused [mm]")
+        .Range(0.0, 2000.0);
+    v.Field("cases", cases).Help("only these case ids; [] = all");
     v.Field("part", part).Help("i/n: the i-th of n shares of the patients, 1-based; empty = all");
     v.Field("from", from)
         .Help("start at this step, from kept intermediates; null = from the start");

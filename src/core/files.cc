@@ -9,10 +9,13 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <openssl/evp.h>
 
@@ -62,11 +65,43 @@ void FsyncPath(const fs::path& path, int flags) {
   if (::fsync(file.get()) != 0 && errno != EINVAL) FailIo(path, "cannot flush to disk", errno);
 }
 
+std::atomic<unsigned> num_temporaries{0};
+
 // Unique among threads and processes; keeps the ending, which image writers look at.
 fs::path TemporaryBeside(const fs::path& path) {
-  static std::atomic<unsigned> counter{0};
   return path.parent_path() /
-         fmt::format(".tmp-{}-{}-{}", ::getpid(), counter++, path.filename().string());
+         fmt::format(".tmp-{}-{}-{}", ::getpid(), num_temporaries++, path.filename().string());
+}
+
+// Whether a file of `name` is what a process that is gone left of `target`. In a container the
+// next process may have the same number: then what it has not yet made itself is not its own.
+bool IsLeftover(const std::string& name, const std::string& target) {
+  int pid = 0, length = 0;
+  unsigned count = 0;
+  if (std::sscanf(name.c_str(), ".tmp-%d-%u-%n", &pid, &count, &length) != 2 || length == 0 ||
+      name.compare(static_cast<std::size_t>(length), std::string::npos, target) != 0) {
+    return false;
+  }
+  if (pid == ::getpid()) return count >= num_temporaries;
+  return pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH;
+}
+
+void RemoveLeftovers(const fs::path& target) {
+  const fs::path folder = target.parent_path().empty() ? fs::path(".") : target.parent_path();
+  std::error_code ignored;
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (IsLeftover(entry.path().filename().string(), target.filename().string())) {
+      found.push_back(entry.path());
+    }
+  }
+  for (const fs::path& path : found) fs::remove_all(path, ignored);
+}
+
+// Puts a folder in the place of another in one step; the old one takes its name. False where the
+// file system cannot.
+bool Exchange(const fs::path& a, const fs::path& b) {
+  return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
 }
 
 // Removes what was written when the writer throws.
@@ -145,6 +180,7 @@ void WriteFolderAtomically(const fs::path& path,
               replace || !fs::exists(path),
               "{}: exists already and is not replaced; remove it or choose another name",
               path.string());
+  RemoveLeftovers(path);
   Temporary temporary(TemporaryBeside(path));
   CreateFolder(temporary.path());
   write(temporary.path());
@@ -154,6 +190,10 @@ void WriteFolderAtomically(const fs::path& path,
   FsyncFolder(temporary.path());
   if (!fs::exists(path)) {
     temporary.RenameTo(path);
+    return;
+  }
+  if (Exchange(temporary.path(), path)) {  // the temporary is now the old one, and goes with it
+    FsyncFolder(path.parent_path().empty() ? fs::path(".") : path.parent_path());
     return;
   }
   Temporary old(TemporaryBeside(path));  // removed at the end of the scope

@@ -114,10 +114,13 @@ struct ByteSource::State {
   }
 };
 
-ByteSource::ByteSource(const std::filesystem::path& path, int64_t first_byte, Content content)
+ByteSource::ByteSource(const std::filesystem::path& path,
+                       int64_t first_byte,
+                       Content content,
+                       const std::string& name)
     : state_(std::make_unique<State>()) {
   State& state = *state_;
-  state.name = ShortName(path);
+  state.name = name.empty() ? ShortName(path) : name;
   std::error_code code;
   const auto bytes = std::filesystem::file_size(path, code);
   SAP_REQUIRE(

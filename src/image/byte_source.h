@@ -15,13 +15,14 @@ std::string ShortName(const std::filesystem::path& path);
 // kPlain takes them as they are, because raw voxels may look like either.
 // Every gzip member's CRC and length are checked when its end is passed. Faults throw: kIo from
 // the file system; kInput for a damaged or truncated stream, or for anything but zero padding
-// behind it.
+// behind it. Messages call the file `name`; empty: by its last two path parts.
 class ByteSource {
  public:
   enum class Content { kDetect, kPlain };
   explicit ByteSource(const std::filesystem::path& path,
                       int64_t first_byte = 0,
-                      Content content = Content::kDetect);
+                      Content content = Content::kDetect,
+                      const std::string& name = "");
   ByteSource(const ByteSource&) = delete;
   ByteSource& operator=(const ByteSource&) = delete;
   ~ByteSource();

@@ -28,10 +28,11 @@ void RequireOnlyPadding(ByteSource& source, int64_t slice_bytes) {
 
 // Reads the volumes of one file in order; without `is_series` there is exactly one.
 void ReadInto(const std::filesystem::path& path,
+              const std::string& name,
               VoxelTarget target,
               bool is_series,
               const std::function<void(int64_t index, const Volume& volume)>& visit) {
-  ByteSource source(path);
+  ByteSource source(path, 0, ByteSource::Content::kDetect, name);
   int64_t header_bytes = 0, num_volumes = 1;
   const NiftiHeader header =
       ReadNiftiHeader(source, header_bytes, is_series ? &num_volumes : nullptr);
@@ -68,15 +69,16 @@ void ReadInto(const std::filesystem::path& path,
 
 }  // namespace
 
-Volume ReadNifti(const std::filesystem::path& path, VoxelTarget target) {
+Volume ReadNifti(const std::filesystem::path& path, VoxelTarget target, const std::string& name) {
   Volume result;
-  ReadInto(path, target, /*is_series=*/false, [&](int64_t, const Volume& v) { result = v; });
+  ReadInto(path, name, target, /*is_series=*/false, [&](int64_t, const Volume& v) { result = v; });
   return result;
 }
 
 void ReadNiftiSeries(const std::filesystem::path& path,
+                     const std::string& name,
                      const std::function<void(int64_t index, const Volume& volume)>& visit) {
-  ReadInto(path, VoxelTarget::kIntensity, /*is_series=*/true, visit);
+  ReadInto(path, name, VoxelTarget::kIntensity, /*is_series=*/true, visit);
 }
 
 Geometry ReadNiftiGeometry(const std::filesystem::path& path) {

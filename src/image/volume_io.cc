@@ -57,38 +57,45 @@ void RequireFinite(const Volume& volume, const std::string& name) {
        at % size_vox.z);
 }
 
-void RequireFile(const std::filesystem::path& path) {
+void RequireFile(const std::filesystem::path& path, const std::string& name) {
   std::error_code code;
   SAP_REQUIRE(ErrorKind::kIo,
               std::filesystem::is_regular_file(path, code),
               "{}: there is no such file; check the path",
-              ShortName(path));
+              name);
 }
 
-Volume Read(const std::filesystem::path& path, VoxelTarget target) {
+std::string NameOf(const std::filesystem::path& path, const ReadVolumeOptions& options) {
+  return options.name.empty() ? ShortName(path) : options.name;
+}
+
+Volume Read(const std::filesystem::path& path, VoxelTarget target, const std::string& name) {
   const Format format = FormatOf(path);
-  RequireFile(path);
-  return format == Format::kNifti ? ReadNifti(path, target) : ReadThroughItk(path, target);
+  RequireFile(path, name);
+  return format == Format::kNifti ? ReadNifti(path, target, name) : ReadThroughItk(path, target);
 }
 
 }  // namespace
 
 Volume ReadVolume(const std::filesystem::path& path, const ReadVolumeOptions& options) {
-  Volume volume = Read(path, VoxelTarget::kIntensity);
-  if (!options.allow_nan) RequireFinite(volume, ShortName(path));
+  const std::string name = NameOf(path, options);
+  Volume volume = Read(path, VoxelTarget::kIntensity, name);
+  if (!options.allow_nan) RequireFinite(volume, name);
   return volume;
 }
 
 int64_t ReadVolumeSeries(const std::filesystem::path& path,
-                         const std::function<void(int64_t index, const Volume& volume)>& visit) {
+                         const std::function<void(int64_t index, const Volume& volume)>& visit,
+                         const ReadVolumeOptions& options) {
+  const std::string name = NameOf(path, options);
   SAP_REQUIRE(ErrorKind::kInput,
               FormatOf(path) == Format::kNifti,
               "{}: several volumes in one file are read from NIfTI only; convert it",
-              ShortName(path));
-  RequireFile(path);
+              name);
+  RequireFile(path, name);
   int64_t count = 0;
-  ReadNiftiSeries(path, [&](int64_t index, const Volume& volume) {
-    RequireFinite(volume, ShortName(path));
+  ReadNiftiSeries(path, name, [&](int64_t index, const Volume& volume) {
+    if (!options.allow_nan) RequireFinite(volume, name);
     visit(index, volume);
     ++count;
   });
@@ -96,12 +103,12 @@ int64_t ReadVolumeSeries(const std::filesystem::path& path,
 }
 
 Volume ReadLabels(const std::filesystem::path& path) {
-  return Read(path, VoxelTarget::kLabels);
+  return Read(path, VoxelTarget::kLabels, ShortName(path));
 }
 
 Geometry ReadGeometry(const std::filesystem::path& path) {
   const Format format = FormatOf(path);
-  RequireFile(path);
+  RequireFile(path, ShortName(path));
   return format == Format::kNifti ? ReadNiftiGeometry(path) : ReadGeometryThroughItk(path);
 }
 

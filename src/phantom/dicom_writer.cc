@@ -56,6 +56,7 @@ void PutPatientAndSeries(DataSet& data, const DicomVolume& volume, const DicomPa
   PutText(data, Tag(0x0020, 0x0011), VR::IS, std::to_string(volume.series_number));
   PutText(data, Tag(0x0020, 0x0012), VR::IS, std::to_string(volume.acquisition_number));
   PutText(data, Tag(0x0020, 0x0052), VR::UI, UidFrom("frame " + volume.study));
+  for (const auto& [tag, text] : patient.more) PutText(data, Tag(tag), VR::LO, text);
 }
 
 void PutPixelFormat(DataSet& data, const XyzInt& size_vox) {

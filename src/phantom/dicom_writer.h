@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sap/core/axes.h"
@@ -17,6 +18,8 @@ namespace sap::phantom {
 
 struct DicomPatient {
   std::string name, id, birth_date, institution;
+  // Further elements of each file, as text: {0x00081010, "SCANNER1"} is the Station Name.
+  std::vector<std::pair<uint32_t, std::string>> more = {};
 };
 
 // One volume of one series. Slices are the third array axis.

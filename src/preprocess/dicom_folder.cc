@@ -7,7 +7,9 @@
 
 #include <fmt/format.h>
 
+#include "preprocess/dicom_probe.h"
 #include "sap/core/error.h"
+#include "sap/preprocess/neutral_names.h"
 
 namespace sap::preprocess::dicom {
 namespace {
@@ -34,17 +36,17 @@ void AddIdentifiers(const SeriesHeader& header, std::set<std::string>& identifie
   }
 }
 
-std::string NameFor(const fs::path& file,
+// A name of neutral words can still hold the patient's number: then its place stands for it.
+std::string NameFor(const std::string& neutral_name,
                     std::size_t file_idx,
                     std::size_t num_files,
                     const std::set<std::string>& identifiers) {
-  const std::string name = file.filename().string();
-  const std::string lower = Lower(name);
+  const std::string lower = Lower(neutral_name);
   const bool identifies =
       std::any_of(identifiers.begin(), identifiers.end(), [&](const std::string& part) {
         return lower.find(part) != std::string::npos;
       });
-  return identifies ? fmt::format("file {} of {} in order of path", file_idx + 1, num_files) : name;
+  return identifies ? NameByPlace(file_idx, num_files) : neutral_name;
 }
 
 // Patient ID decides; where it is missing the name does, whose spelling differs between devices.
@@ -90,28 +92,23 @@ void RequireOnePatient(const std::vector<FileFrames>& read,
 
 }  // namespace
 
-std::vector<fs::path> FilesBelow(const fs::path& folder) {
-  std::vector<fs::path> files;
-  for (auto it = fs::recursive_directory_iterator(folder); it != fs::end(it); ++it) {
-    const bool hidden = it->path().filename().string().starts_with(".");
-    if (hidden && it->is_directory()) it.disable_recursion_pending();
-    if (!hidden && it->is_regular_file()) files.push_back(it->path());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-Folder ScanFolder(const fs::path& path, const std::string& case_id) {
+Folder ScanFolder(const fs::path& path,
+                  const std::string& case_id,
+                  const SequenceRules& rules,
+                  bool with_voxels) {
   Folder folder;
   folder.files = FilesBelow(path);
+  const std::vector<bool> ends_the_reader = FilesThatEndTheReader(folder.files, with_voxels);
   std::vector<FileFrames> read;
   std::set<std::string> identifiers;
   for (std::size_t i = 0; i < folder.files.size(); ++i) {
-    read.push_back(ReadHeader(folder.files[i], i));
+    read.push_back(ends_the_reader[i] ? UnreadableFile(folder.files[i])
+                                      : ReadHeader(folder.files[i], i));
     if (read.back().header) AddIdentifiers(*read.back().header, identifiers);
   }
+  folder.names = NeutralNames(folder.files, rules);
   for (std::size_t i = 0; i < folder.files.size(); ++i) {
-    folder.names.push_back(NameFor(folder.files[i], i, folder.files.size(), identifiers));
+    folder.names[i] = NameFor(folder.names[i], i, folder.files.size(), identifiers);
   }
   RequireOnePatient(read, folder, case_id);
   std::set<std::string> seen;
@@ -119,6 +116,8 @@ Folder ScanFolder(const fs::path& path, const std::string& case_id) {
     FileFrames& file = read[i];
     if (!file.left_out.empty()) {
       ++folder.left_out[file.left_out];
+    } else if (!file.header) {
+      folder.faulty.push_back({nullptr, folder.names[i] + ": " + file.fault});
     } else if (!file.header->sop_uid.empty() && !seen.insert(file.header->sop_uid).second) {
       ++folder.num_copies;
     } else if (!file.fault.empty()) {
@@ -127,8 +126,9 @@ Folder ScanFolder(const fs::path& path, const std::string& case_id) {
       std::move(file.frames.begin(), file.frames.end(), std::back_inserter(folder.frames));
     }
   }
-  const bool any = std::any_of(
-      read.begin(), read.end(), [](const FileFrames& file) { return file.header != nullptr; });
+  const bool any = std::any_of(read.begin(), read.end(), [](const FileFrames& file) {
+    return file.header || !file.fault.empty();
+  });
   SAP_REQUIRE(ErrorKind::kInput,
               any,
               "{}: none of {} files is DICOM; give a folder with one patient's MR images",

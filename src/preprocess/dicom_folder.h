@@ -10,10 +10,10 @@
 
 namespace sap::preprocess::dicom {
 
-// A file that is an MR image and cannot be placed.
+// A file that is an MR image and cannot be placed, or DICOM that cannot be read.
 struct FaultyFile {
-  std::shared_ptr<const SeriesHeader> header;
-  std::string text;  // begins with the file's name
+  std::shared_ptr<const SeriesHeader> header;  // null: not even its header can be read
+  std::string text;                            // begins with the file's name
 };
 
 // What one pass over the headers of a patient's folder found.
@@ -26,11 +26,11 @@ struct Folder {
   int num_copies = 0;                   // files that repeat another one's SOP Instance UID
 };
 
-// All files below `folder`, sorted by path; hidden files and folders are passed over.
-std::vector<std::filesystem::path> FilesBelow(const std::filesystem::path& folder);
-
-// Reads every header once. Throws kInput when the images belong to two patients or there is no
-// DICOM at all.
-Folder ScanFolder(const std::filesystem::path& folder, const std::string& case_id);
+// Reads every header; `with_voxels` says that voxels will be read too (see dicom_probe.h). Throws
+// kInput when the images belong to two patients or there is no DICOM at all.
+Folder ScanFolder(const std::filesystem::path& folder,
+                  const std::string& case_id,
+                  const SequenceRules& rules,
+                  bool with_voxels);
 
 }  // namespace sap::preprocess::dicom

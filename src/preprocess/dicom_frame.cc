@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
+#include <fstream>
 
 #include <fmt/format.h>
+#include <gdcmMediaStorage.h>
 #include <gdcmReader.h>
 #include <gdcmTrace.h>
 
@@ -55,13 +58,14 @@ std::shared_ptr<SeriesHeader> HeaderOf(const gdcm::DataSet& data) {
   header->rows = Whole(data, Tag(0x0028, 0x0010), As::kUint16, 0);
   header->columns = Whole(data, Tag(0x0028, 0x0011), As::kUint16, 0);
   header->num_frames = std::max(1, Whole(data, Tag(0x0028, 0x0008), As::kText, 1));
+  header->lossy = Text(data, Tag(0x0028, 0x2110)) == "01";
   return header;
 }
 
 std::string WhyNoMrImage(const gdcm::DataSet& data, const SeriesHeader& header) {
   const std::string modality = Text(data, Tag(0x0008, 0x0060));
   if (data.FindDataElement(Tag(0x0004, 0x1220))) return "a DICOMDIR index";
-  if (header.rows == 0 || header.columns == 0) return "a DICOM object without an image";
+  if (header.rows <= 0 || header.columns <= 0) return "a DICOM object without an image";
   if (modality != "MR") {
     const bool known =
         modality.size() == 2 && std::isupper(static_cast<unsigned char>(modality[0]));
@@ -185,20 +189,26 @@ std::string PlacementFault(const Frame& frame, const Placement& found) {
   return "";
 }
 
-FileFrames ReadHeader(const std::filesystem::path& path, std::size_t file_idx) {
-  gdcm::Trace::WarningOff();  // GDCM would print values of the header
-  gdcm::Trace::ErrorOff();
-  gdcm::Trace::DebugOff();
+namespace {
+
+// What the first bytes of a file say about it; the rest may be cut off.
+bool IsMrImage(const gdcm::FileMetaInformation& meta) {
+  const gdcm::MediaStorage storage = meta.GetMediaStorage();
+  return storage == gdcm::MediaStorage::MRImageStorage ||
+         storage == gdcm::MediaStorage::EnhancedMRImageStorage;
+}
+
+FileFrames ReadParsedHeader(const std::filesystem::path& path, std::size_t file_idx) {
   FileFrames result;
   gdcm::Reader reader;
   reader.SetFileName(path.c_str());
   const Tag pixel_data(0x7fe0, 0x0010);
-  if (!reader.ReadUpToTag(pixel_data, {pixel_data})) {
-    result.left_out = "not DICOM, or damaged in its header";
-    return result;
-  }
+  if (!reader.ReadUpToTag(pixel_data, {pixel_data})) return UnreadableFile(path);
   const gdcm::DataSet& data = reader.GetFile().GetDataSet();
   const auto header = HeaderOf(data);
+  const auto& syntax = reader.GetFile().GetHeader().GetDataSetTransferSyntax();
+  header->lossy = header->lossy || syntax.IsLossy();
+  if (header->rows <= 0 && IsMrImage(reader.GetFile().GetHeader())) return UnreadableFile(path);
   Frame frame;
   frame.file_idx = file_idx;
   frame.rows = header->rows;
@@ -226,6 +236,32 @@ FileFrames ReadHeader(const std::filesystem::path& path, std::size_t file_idx) {
   if (result.fault.empty()) result.fault = LengthFault(reader, path, *header);
   if (!result.fault.empty()) result.frames.clear();
   return result;
+}
+
+}  // namespace
+
+bool StartsAsDicom(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::string head(132, '\0');
+  return stream.read(head.data(), 132) && head.compare(128, 4, "DICM") == 0;
+}
+
+FileFrames UnreadableFile(const std::filesystem::path& path) {
+  if (!StartsAsDicom(path)) return {.left_out = "not DICOM, or damaged in its header"};
+  return {.fault =
+              "it begins as DICOM, but cannot be read (a damaged or truncated file); copy it "
+              "again from its source, or move it out of the folder"};
+}
+
+FileFrames ReadHeader(const std::filesystem::path& path, std::size_t file_idx) {
+  gdcm::Trace::WarningOff();  // GDCM would print values of the header
+  gdcm::Trace::ErrorOff();
+  gdcm::Trace::DebugOff();
+  try {
+    return ReadParsedHeader(path, file_idx);
+  } catch (const std::exception&) {  // GDCM's own, or memory that a lying length asks for
+    return UnreadableFile(path);
+  }
 }
 
 }  // namespace sap::preprocess::dicom

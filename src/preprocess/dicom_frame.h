@@ -27,6 +27,7 @@ struct SeriesHeader {
   SeriesText text;  // image type words and the vendor's type tag
   int rows = 0, columns = 0;
   int num_frames = 1;
+  bool lossy = false;  // compressed with loss, by itself or by its transfer syntax
 };
 
 // One slice: where it lies, what it measures, how its stored numbers become values.
@@ -51,13 +52,20 @@ struct Frame {
   double echo_time_ms = 0;
 };
 
+// Whether a file begins as Part 10 of the standard says.
+bool StartsAsDicom(const std::filesystem::path& path);
+
 // A file's slices, or why it has none.
 struct FileFrames {
   std::vector<Frame> frames;
-  std::shared_ptr<const SeriesHeader> header;  // also where frames are missing; null: not DICOM
+  std::shared_ptr<const SeriesHeader> header;  // also where frames are missing; null: unreadable
   std::string left_out;                        // no MR image: what it is ("a CT image")
   std::string fault;  // an MR image that cannot be placed: value, rule, next step
 };
+
+// Of a file that cannot be read. One that begins as DICOM is a fault: left out, it may be the last
+// slice of a station, where no gap would tell.
+FileFrames UnreadableFile(const std::filesystem::path& path);
 
 // Reads the header of one file, not its voxels. Never throws for content.
 FileFrames ReadHeader(const std::filesystem::path& path, std::size_t file_idx);

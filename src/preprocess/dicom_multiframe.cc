@@ -13,6 +13,7 @@ namespace sap::preprocess::dicom {
 namespace {
 
 using gdcm::Tag;
+constexpr double kMostTiles = 65536;
 const gdcm::PrivateTag kPhilipsFrame(0x2005, 0x0f, "Philips MR Imaging DD 005");
 const gdcm::PrivateTag kSiemensCsa(0x0029, 0x10, "SIEMENS CSA HEADER");
 const gdcm::PrivateTag kSiemensCount(0x0019, 0x0a, "SIEMENS MR HEADER");
@@ -60,15 +61,19 @@ struct Csa {
   int num_images = 0;
 };
 
+int CountOf(double value) {
+  return value >= 1 && value <= kMostTiles ? static_cast<int>(value) : 0;
+}
+
 Csa ReadCsa(const gdcm::DataSet& data) {
   Csa found;
   const std::vector<double> count = Numbers(data, kSiemensCount, As::kUint16);
-  if (!count.empty()) found.num_images = static_cast<int>(count[0]);
+  if (!count.empty()) found.num_images = CountOf(count[0]);
   const std::string csa = RawBytes(data, kSiemensCsa);
   const std::vector<double> normal = CsaNumbers(csa, "SliceNormalVector");
   if (normal.size() >= 3) found.normal = XyzDouble{normal[0], normal[1], normal[2]};
   const std::vector<double> images = CsaNumbers(csa, "NumberOfImagesInMosaic");
-  if (!images.empty()) found.num_images = static_cast<int>(images[0]);
+  if (!images.empty()) found.num_images = CountOf(images[0]);
   return found;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include <fmt/ranges.h>
 
@@ -28,6 +29,10 @@ std::vector<std::string> FaultsOf(const Plan& plan, const DicomOptions& options)
     if (seen.insert(text).second) faults.push_back(std::move(text));
   };
   for (const FaultyFile& file : plan.folder.faulty) {
+    if (!file.header) {  // it may be a slice of anything
+      add(file.text);
+      continue;
+    }
     const auto* rule = RuleOf(options.rules, *file.header, file.header->text.type_words, false);
     const auto& t1_from = options.rules.t1_from;
     const bool wanted =
@@ -54,13 +59,36 @@ std::vector<std::string> LeftOutLines(const Folder& folder) {
   return lines;
 }
 
+// Loss is accepted, as in reading rooms, and said: intensities are then approximate.
+std::vector<std::string> LossRemarks(const Plan& plan) {
+  std::map<std::pair<int, std::string>, std::size_t> num_slices;
+  for (const Choice& c : plan.choices) {
+    if (!c.used) continue;
+    const auto num = std::count_if(c.stack.slices.begin(),
+                                   c.stack.slices.end(),
+                                   [](const Frame& f) { return f.header->lossy; });
+    if (num > 0) {
+      num_slices[{c.stack.header().series_number, c.rule->name}] += static_cast<std::size_t>(num);
+    }
+  }
+  std::vector<std::string> remarks;
+  for (const auto& [series, num] : num_slices) {
+    remarks.push_back(fmt::format("series {} ({}): {} slices compressed with loss: approximate",
+                                  series.first,
+                                  series.second,
+                                  num));
+  }
+  return remarks;
+}
+
 }  // namespace
 
 Plan MakePlan(const std::filesystem::path& folder,
               const std::string& case_id,
-              const DicomOptions& options) {
+              const DicomOptions& options,
+              bool with_voxels) {
   Plan plan;
-  plan.folder = ScanFolder(folder, case_id);
+  plan.folder = ScanFolder(folder, case_id, options.rules, with_voxels);
   plan.choices = Choose(StackSlices(plan.folder.frames), options);
   std::stable_sort(plan.choices.begin(), plan.choices.end(), [](const Choice& a, const Choice& b) {
     const auto key = [](const Choice& c) {
@@ -100,6 +128,7 @@ DicomListing ListingOf(const Plan& plan) {
     listing.entries.push_back(std::move(entry));
   }
   listing.left_out = LeftOutLines(plan.folder);
+  listing.remarks = LossRemarks(plan);
   listing.faults = plan.faults;
   return listing;
 }
@@ -107,6 +136,7 @@ DicomListing ListingOf(const Plan& plan) {
 std::vector<std::string> NoticesOf(const Plan& plan) {
   const DicomListing listing = ListingOf(plan);
   std::vector<std::string> notices = listing.left_out;
+  notices.insert(notices.end(), listing.remarks.begin(), listing.remarks.end());
   for (const DicomListingEntry& e : listing.entries) {
     if (e.used) continue;
     notices.push_back(fmt::format("series {}{}: left out: {}",
@@ -146,6 +176,7 @@ std::string DicomListing::Text(bool with_descriptions) const {
         with_descriptions ? "  \"" + e.description + "\"" : "");
   }
   for (const std::string& line : left_out) text += line + "\n";
+  for (const std::string& line : remarks) text += line + "\n";
   for (const std::string& line : faults) text += "refused: " + line + "\n";
   return text;
 }
@@ -153,7 +184,7 @@ std::string DicomListing::Text(bool with_descriptions) const {
 DicomListing ListDicom(const std::filesystem::path& folder,
                        const std::string& case_id,
                        const DicomOptions& options) {
-  return dicom::ListingOf(dicom::MakePlan(folder, case_id, options));
+  return dicom::ListingOf(dicom::MakePlan(folder, case_id, options, /*with_voxels=*/false));
 }
 
 }  // namespace sap::preprocess

@@ -19,7 +19,8 @@ struct Plan {
 
 Plan MakePlan(const std::filesystem::path& folder,
               const std::string& case_id,
-              const DicomOptions& options);
+              const DicomOptions& options,
+              bool with_voxels);
 
 DicomListing ListingOf(const Plan& plan);
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
@@ -14,6 +13,7 @@
 #include "sap/core/error.h"
 #include "sap/core/files.h"
 #include "sap/image/orient.h"
+#include "sap/preprocess/neutral_names.h"
 
 namespace sap::preprocess {
 namespace {
@@ -34,14 +34,27 @@ class PixelSource {
   const dicom::StoredImage& Of(const Frame& frame) {
     if (!image_ || file_idx_ != frame.file_idx) {
       image_.reset();
-      image_ = std::make_unique<dicom::StoredImage>(
-          folder_.files[frame.file_idx], folder_.names[frame.file_idx], frame);
+      image_ = Decode(folder_.files[frame.file_idx], folder_.names[frame.file_idx], frame);
       file_idx_ = frame.file_idx;
     }
     return *image_;
   }
 
  private:
+  static std::unique_ptr<dicom::StoredImage> Decode(const fs::path& file,
+                                                    const std::string& name,
+                                                    const Frame& frame) {
+    try {
+      return std::make_unique<dicom::StoredImage>(file, name, frame);
+    } catch (const Error&) {
+      throw;
+    } catch (const std::exception&) {  // a decoder's own, or memory that a lying length asks for
+      Fail(ErrorKind::kInput,
+           "{}: the voxels cannot be decoded (a damaged file); copy it again from its source",
+           name);
+    }
+  }
+
   const Folder& folder_;
   std::unique_ptr<dicom::StoredImage> image_;
   std::size_t file_idx_ = 0;
@@ -175,17 +188,13 @@ void RequireSharedGrids(const StationSet& set) {
 }  // namespace
 
 bool HoldsDicom(const fs::path& folder) {
-  for (const fs::path& file : dicom::FilesBelow(folder)) {
-    std::ifstream stream(file, std::ios::binary);
-    std::string head(132, '\0');
-    if (stream.read(head.data(), 132) && head.compare(128, 4, "DICM") == 0) return true;
-  }
-  return false;
+  const std::vector<fs::path> files = FilesBelow(folder);
+  return std::any_of(files.begin(), files.end(), dicom::StartsAsDicom);
 }
 
 std::string HashOfContents(const fs::path& folder) {
   std::vector<std::string> hashes;
-  for (const fs::path& file : dicom::FilesBelow(folder)) hashes.push_back(Sha256OfFile(file));
+  for (const fs::path& file : FilesBelow(folder)) hashes.push_back(Sha256OfFile(file));
   std::sort(hashes.begin(), hashes.end());
   return Sha256OfBytes(fmt::format("{}", fmt::join(hashes, "\n")));
 }
@@ -193,7 +202,7 @@ std::string HashOfContents(const fs::path& folder) {
 std::vector<DicomVolume> ReadDicomVolumes(const fs::path& folder,
                                           const std::string& case_id,
                                           const DicomOptions& options) {
-  const Plan plan = dicom::MakePlan(folder, case_id, options);
+  const Plan plan = dicom::MakePlan(folder, case_id, options, /*with_voxels=*/true);
   RequireNoFaults(plan, case_id);
   RequireAnyUsed(plan, case_id);
   return ReadPlan(plan, options);
@@ -202,7 +211,7 @@ std::vector<DicomVolume> ReadDicomVolumes(const fs::path& folder,
 StationSet ReadDicomStations(const fs::path& folder,
                              const std::string& case_id,
                              const DicomOptions& options) {
-  const Plan plan = dicom::MakePlan(folder, case_id, options);
+  const Plan plan = dicom::MakePlan(folder, case_id, options, /*with_voxels=*/true);
   RequireNoFaults(plan, case_id);
   RequireAnyUsed(plan, case_id);
   StationSet set{.case_id = case_id};

@@ -13,12 +13,12 @@
 #include <nlohmann/json.hpp>
 
 #include "preprocess/b_values.h"
-#include "preprocess/dicom_folder.h"
 #include "sap/core/error.h"
 #include "sap/core/files.h"
 #include "sap/image/orient.h"
 #include "sap/image/volume_io.h"
 #include "sap/preprocess/dicom_series.h"
+#include "sap/preprocess/neutral_names.h"
 
 namespace sap::preprocess {
 namespace {
@@ -53,7 +53,10 @@ bool IsNumber(const std::string& text) {
   });
 }
 
-std::vector<double> NumbersIn(const fs::path& file, const std::string& case_id) {
+// `name`: what messages call the file.
+std::vector<double> NumbersIn(const fs::path& file,
+                              const std::string& name,
+                              const std::string& case_id) {
   std::vector<double> numbers;
   std::istringstream text(ReadFile(file, std::size_t{16} << 20));
   for (std::string word; text >> word;) {
@@ -63,13 +66,15 @@ std::vector<double> NumbersIn(const fs::path& file, const std::string& case_id) 
                 end == word.c_str() + word.size() && std::isfinite(numbers.back()),
                 "{}: {}: entry {} is no number; write numbers with spaces between them",
                 case_id,
-                file.filename().string(),
+                name,
                 numbers.size());
   }
   return numbers;
 }
 
-std::optional<double> SidecarB(const fs::path& file, const std::string& case_id) {
+std::optional<double> SidecarB(const fs::path& file,
+                               const std::string& name,
+                               const std::string& case_id) {
   if (!fs::exists(file)) return std::nullopt;
   const auto json = nlohmann::json::parse(ReadFile(file, std::size_t{16} << 20),
                                           /*callback=*/nullptr,
@@ -78,7 +83,7 @@ std::optional<double> SidecarB(const fs::path& file, const std::string& case_id)
               json.is_object(),
               "{}: {} is no JSON object; correct or remove it",
               case_id,
-              file.filename().string());
+              name);
   const auto found = json.find("DiffusionBValue");
   if (found == json.end() || !found->is_number()) return std::nullopt;
   return found->get<double>();
@@ -93,9 +98,12 @@ std::optional<double> NameB(const fs::path& file) {
   return std::nullopt;
 }
 
-std::vector<double> BValuesOf(const fs::path& file, const std::string& case_id) {
-  if (fs::exists(Beside(file, ".bval"))) return NumbersIn(Beside(file, ".bval"), case_id);
-  std::optional<double> b = SidecarB(Beside(file, ".json"), case_id);
+std::vector<double> BValuesOf(const fs::path& file,
+                              const std::string& name,
+                              const std::string& case_id) {
+  const fs::path bval = Beside(file, ".bval");
+  if (fs::exists(bval)) return NumbersIn(bval, "the .bval of " + name, case_id);
+  std::optional<double> b = SidecarB(Beside(file, ".json"), "the .json of " + name, case_id);
   if (!b) b = NameB(file);
   return b ? std::vector<double>{*b} : std::vector<double>();
 }
@@ -146,18 +154,21 @@ std::vector<Source> FindSources(const fs::path& patient,
                                 const std::string& case_id,
                                 const SequenceRules& rules) {
   std::vector<Source> sources;
-  for (const fs::path& file : dicom::FilesBelow(patient)) {
+  const std::vector<fs::path> files = FilesBelow(patient);
+  const std::vector<std::string> names = NeutralNames(files, rules);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const fs::path& file = files[i];
     if (Stem(file).empty()) continue;
-    Source source{.file = file, .name = file.filename().string()};
+    Source source{.file = file, .name = names[i]};
     NameByRules(source, ModalityText(file, patient), rules);
     if (source.used && source.diffusion) {
-      source.b_s_per_mm2 = BValuesOf(file, case_id);
+      source.b_s_per_mm2 = BValuesOf(file, source.name, case_id);
       SAP_REQUIRE(ErrorKind::kInput,
                   !source.b_s_per_mm2.empty(),
-                  "{}: {} has no b-value; put {}.bval beside it, or name it _b<value>.nii.gz",
+                  "{}: {} has no b-value; put a .bval file of the same name beside it, or name it "
+                  "_b<value>.nii.gz",
                   case_id,
-                  source.name,
-                  Stem(file));
+                  source.name);
       for (const double b : source.b_s_per_mm2) {
         SAP_REQUIRE(ErrorKind::kInput,
                     b >= 0 && b < kLargestB,
@@ -182,12 +193,13 @@ std::vector<Source> FindSources(const fs::path& patient,
 void CheckDirections(const Source& source, const std::string& case_id) {
   const fs::path file = Beside(source.file, ".bvec");
   if (!fs::exists(file)) return;
-  const std::size_t count = NumbersIn(file, case_id).size();
+  const std::string name = "the .bvec of " + source.name;
+  const std::size_t count = NumbersIn(file, name, case_id).size();
   SAP_REQUIRE(ErrorKind::kInput,
               count == 3 * source.b_s_per_mm2.size(),
               "{}: {} holds {} numbers for {} b-values; it must hold three for each",
               case_id,
-              file.filename().string(),
+              name,
               count,
               source.b_s_per_mm2.size());
 }
@@ -204,7 +216,7 @@ std::vector<Station> SplitByB(const Source& source, const std::string& case_id) 
   Geometry grid;
   CheckDirections(source, case_id);
   const auto& b_values = source.b_s_per_mm2;
-  const int64_t num_volumes = ReadVolumeSeries(source.file, [&](int64_t i, const Volume& volume) {
+  const auto add = [&](int64_t i, const Volume& volume) {
     if (i >= static_cast<int64_t>(b_values.size())) return;  // counted below
     const double b = b_values[static_cast<std::size_t>(i)];
     auto sum = std::find_if(
@@ -216,15 +228,17 @@ std::vector<Station> SplitByB(const Source& source, const std::string& case_id) 
     sum->b_sum += b;
     ++sum->count;
     grid = volume.geometry();
-  });
+  };
+  const int64_t num_volumes =
+      ReadVolumeSeries(source.file, add, {.name = case_id + ": " + source.name});
   SAP_REQUIRE(ErrorKind::kInput,
               num_volumes == static_cast<int64_t>(b_values.size()),
-              "{}: {} holds {} volumes and has {} b-values; each volume needs one: correct {}.bval",
+              "{}: {} holds {} volumes and has {} b-values; each volume needs one: correct its "
+              ".bval file",
               case_id,
               source.name,
               num_volumes,
-              b_values.size(),
-              Stem(source.file));
+              b_values.size());
   std::sort(
       sums.begin(), sums.end(), [](const Sum& a, const Sum& b) { return a.MeanB() < b.MeanB(); });
   std::vector<Station> stations;
@@ -235,6 +249,14 @@ std::vector<Station> SplitByB(const Source& source, const std::string& case_id) 
                         .sequence = source.sequence});
   }
   return stations;
+}
+
+std::vector<Station> StationsOf(const Source& source, const std::string& case_id) {
+  if (source.diffusion) return SplitByB(source, case_id);
+  return {
+      {.image = Reorient(ReadVolume(source.file, {.name = case_id + ": " + source.name}), "LPS"),
+       .modality = kT1,
+       .sequence = source.sequence}};
 }
 
 std::string LineOf(const Source& s) {
@@ -255,13 +277,9 @@ StationSet ReadNiftiStations(const fs::path& folder,
   for (const Source& source : FindSources(folder, case_id, rules)) {
     if (!source.used) {
       set.notices.push_back(LineOf(source));
-    } else if (source.diffusion) {
-      for (Station& s : SplitByB(source, case_id)) set.stations.push_back(std::move(s));
-    } else {
-      set.stations.push_back({.image = Reorient(ReadVolume(source.file), "LPS"),
-                              .modality = kT1,
-                              .sequence = source.sequence});
+      continue;
     }
+    for (Station& s : StationsOf(source, case_id)) set.stations.push_back(std::move(s));
   }
   SAP_REQUIRE(ErrorKind::kInput,
               !set.stations.empty(),

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <utility>
 
 namespace sap::preprocess {
 
@@ -36,6 +37,40 @@ void NumberStations(std::vector<Station>& stations, double tol_mm) {
       stations[i].station_idx = station_idx;
     }
   }
+}
+
+std::vector<StationGap> GapsOf(const std::vector<Station>& stations, double tol_mm) {
+  using Key = std::pair<std::string, int>;
+  std::map<Key, std::pair<double, double>> heights_mm;  // low and high edge
+  for (const Station& station : stations) {
+    const Geometry& grid = station.image.geometry();
+    auto& [low_mm, high_mm] = heights_mm
+                                  .try_emplace(Key{station.modality, station.station_idx},
+                                               std::numeric_limits<double>::infinity(),
+                                               -std::numeric_limits<double>::infinity())
+                                  .first->second;
+    for (unsigned corner = 0; corner < 8; ++corner) {
+      XyzDouble at_vox;
+      for (std::size_t a = 0; a < 3; ++a) {
+        at_vox[a] = (corner >> a & 1U) != 0 ? static_cast<double>(grid.size_vox[a]) - 0.5 : -0.5;
+      }
+      const double z_mm = grid.LpsFromVox(at_vox).z;
+      low_mm = std::min(low_mm, z_mm);
+      high_mm = std::max(high_mm, z_mm);
+    }
+  }
+  std::vector<StationGap> gaps;
+  double covered_to_mm = 0;  // by the stations of this modality so far
+  const Key* before = nullptr;
+  for (const auto& [key, edges_mm] : heights_mm) {
+    const bool first = before == nullptr || before->first != key.first;
+    if (!first && edges_mm.first > covered_to_mm + tol_mm) {
+      gaps.push_back({key.first, before->second, edges_mm.first - covered_to_mm});
+    }
+    covered_to_mm = first ? edges_mm.second : std::max(covered_to_mm, edges_mm.second);
+    before = &key;
+  }
+  return gaps;
 }
 
 std::vector<std::size_t> IndicesOf(const std::vector<Station>& stations,

@@ -6,11 +6,11 @@
 #include <ATen/ATen.h>
 #include <nlohmann/json.hpp>
 
-#include "fault_hook.h"
 #include "sap/core/error.h"
 #include "sap/core/log.h"
 #include "sap/core/provenance.h"
 #include "sap/nn/weights_io.h"
+#include "sap/train/fault_hook.h"
 
 namespace sap::train {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fault_hook.h"
+#include "sap/train/fault_hook.h"
 
 #include <unistd.h>
 

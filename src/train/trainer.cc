@@ -6,12 +6,12 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
-#include "fault_hook.h"
 #include "sap/core/error.h"
 #include "sap/core/log.h"
 #include "sap/core/progress.h"
 #include "sap/nn/swin_unetr.h"
 #include "sap/nn/weights_io.h"
+#include "sap/train/fault_hook.h"
 #include "sap/train/stop_signal.h"
 
 namespace sap::train {

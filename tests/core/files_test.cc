@@ -57,6 +57,29 @@ TEST(WriteFileAtomically, FullDiskIsOneIoErrorAndLosesNothing) {
   EXPECT_EQ(NumEntries(folder), 1U);
 }
 
+TEST(WriteFolderAtomically, RemovesWhatAKilledProcessLeftOfTheSameFolderOnly) {
+  const fs::path folder = FreshFolder();
+  const auto be_killed_in = [&](const char* name) {
+    const pid_t child = fork();
+    if (child == 0) {
+      WriteFolderAtomically(folder / name, true, [](const fs::path& temporary) {
+        WriteFileAtomically(temporary / "half.txt", "half");
+        _exit(0);
+      });
+    }
+    waitpid(child, nullptr, 0);
+  };
+  be_killed_in("case");
+  be_killed_in("other-case");
+  CreateFolder(folder / fmt::format(".tmp-{}-7-case", getppid()));  // of a process at work
+  ASSERT_EQ(NumEntries(folder), 3U);
+  WriteFolderAtomically(folder / "case", true, [](const fs::path& temporary) {
+    WriteFileAtomically(temporary / "whole.txt", "whole");
+  });
+  EXPECT_EQ(NumEntries(folder), 3U);  // the case, and what is not its business
+  EXPECT_EQ(NumEntries(folder / "case"), 1U);
+}
+
 TEST(WriteFolderAtomically, ReplacesWholeOrNotAtAll) {
   const fs::path folder = FreshFolder();
   const auto write = [](const std::string& text) {

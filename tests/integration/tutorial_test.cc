@@ -54,6 +54,29 @@ TEST(Tutorial, ItsCommandsRunAsTheyStand) {
   }
 }
 
+TEST(PreprocessingPage, ItsExampleGoesFromDicomToCasesUnderTheirCodes) {
+  const fs::path folder = testing::FreshFolder();
+  const auto commands = CommandsOf("preprocessing.md");
+  ASSERT_EQ(commands.size(), 4U);
+  for (const std::string& command : commands) {
+    ASSERT_TRUE(RunsIn(folder, command)) << command;
+    if (command.find("--dry-run") == std::string::npos) continue;
+    const std::string plan = ReadFile(folder / "log.txt");
+    EXPECT_NE(plan.find("S02: to do\n  series  101  used      T1 "), std::string::npos) << plan;
+    EXPECT_NE(plan.find("not used"), std::string::npos) << plan;
+    EXPECT_NE(plan.find("derived map (ADC)"), std::string::npos) << plan;
+  }
+  EXPECT_NE(
+      ReadFile(folder / "log.txt").find("2 cases (2 made now, 4 images standardised, 0 flagged)"),
+      std::string::npos);
+  for (const char* made :
+       {"cohort/S01/T1.nii.gz", "cohort/S02/b1000.nii.gz", "cohort/S02/qc.png"}) {
+    EXPECT_TRUE(fs::exists(folder / made)) << made;
+  }
+  ASSERT_TRUE(RunsIn(folder, commands.back()));
+  EXPECT_NE(ReadFile(folder / "log.txt").find("(0 made now, 0 images"), std::string::npos);
+}
+
 TEST(PredictionPage, ItsExampleOfMissingSequencesGivesMetricsPerPattern) {
   const fs::path folder = testing::FreshFolder();
   ASSERT_TRUE(RunsIn(

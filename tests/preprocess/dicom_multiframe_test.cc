@@ -5,6 +5,7 @@
 #include <gdcmImageChangeTransferSyntax.h>
 #include <gdcmImageReader.h>
 #include <gdcmImageWriter.h>
+#include <gdcmJPEGLSCodec.h>
 #include <gdcmReader.h>
 #include <gdcmWriter.h>
 #include <gmock/gmock.h>
@@ -15,6 +16,7 @@
 #include "preprocess/dicom_csa.h"
 #include "sap/core/error.h"
 #include "sap/core/files.h"
+#include "sap/image/orient.h"
 #include "support/shared_folder.h"
 
 namespace sap::preprocess {
@@ -75,6 +77,65 @@ TEST(DicomEnhanced, JpegLosslessGivesTheSameVoxels) {
   }
   EXPECT_TRUE(at::equal(ReadDicomVolumes(folder, "P")[0].image.data(),
                         written.stored.data().to(at::kFloat)));
+}
+
+TEST(DicomLoss, IsAcceptedWithARemarkThatCountsTheSlices) {
+  const fs::path folder = testing::FreshFolder();
+  const DicomVolume written = T1Volume(SmallGrid(5));
+  constexpr int kMostError = 2;
+  for (const fs::path& file : phantom::WriteDicomSlices(folder, written, kPatient)) {
+    gdcm::ImageReader reader;
+    reader.SetFileName(file.c_str());
+    ASSERT_TRUE(reader.Read());
+    gdcm::JPEGLSCodec codec;
+    codec.SetLossless(false);
+    codec.SetLossyError(kMostError);
+    gdcm::ImageChangeTransferSyntax change;
+    change.SetTransferSyntax(gdcm::TransferSyntax::JPEGLSNearLossless);
+    change.SetUserCodec(&codec);
+    change.SetInput(reader.GetImage());
+    ASSERT_TRUE(change.Change());
+    gdcm::ImageWriter writer;
+    writer.SetFileName(file.c_str());
+    writer.SetFile(reader.GetFile());
+    writer.SetImage(change.GetOutput());
+    ASSERT_TRUE(writer.Write());
+  }
+  const StationSet set = ReadDicomStations(folder, "P");
+  const Tensor error =
+      set.stations.at(0).image.data() - Reorient(written.stored, "LPS").data().to(at::kFloat);
+  EXPECT_GT(error.abs().max().item<float>(), 0);
+  EXPECT_LE(error.abs().max().item<float>(), kMostError);
+  const std::string remark = "series 1 (T1): 5 slices compressed with loss: approximate";
+  EXPECT_THAT(set.notices, ::testing::Contains(remark));
+  EXPECT_THAT(ListDicom(folder, "P").Text(), HasSubstr(remark));
+  // Loss of an earlier copy, which only the header tells.
+  for (const fs::path& file : phantom::WriteDicomSlices(folder, written, kPatient)) {
+    gdcm::Reader reader;
+    reader.SetFileName(file.c_str());
+    ASSERT_TRUE(reader.Read());
+    phantom::PutText(reader.GetFile().GetDataSet(), gdcm::Tag(0x0028, 0x2110), gdcm::VR::CS, "01");
+    gdcm::Writer writer;
+    writer.SetFileName(file.c_str());
+    writer.SetFile(reader.GetFile());
+    ASSERT_TRUE(writer.Write());
+  }
+  EXPECT_THAT(ReadDicomStations(folder, "P").notices, ::testing::Contains(remark));
+}
+
+// GDCM asserts that Lossy Image Compression is CS and ends its process where it is not.
+TEST(DicomRefusals, AFileThatEndsTheReaderIsRefusedByItsPlaceAndEndsNothing) {
+  const fs::path folder = testing::FreshFolder();
+  phantom::WriteDicomSlices(folder / "a", T1Volume(SmallGrid(5)), kPatient);
+  phantom::DicomPatient odd = kPatient;
+  odd.more = {{0x00282110, "01"}};
+  DicomVolume second = T1Volume(SmallGrid(5, 40), 2);
+  second.series = "second";
+  second.missing_slices = {0, 1, 3, 4};
+  phantom::WriteDicomSlices(folder / "b", second, odd);
+  EXPECT_EQ(FaultOf(folder),
+            "P: IM00003.dcm: it begins as DICOM, but cannot be read (a damaged or truncated file); "
+            "copy it again from its source, or move it out of the folder");
 }
 
 // Siemens' second layout: "SV10", then named elements of six text items or a multiple, each padded

@@ -2,9 +2,11 @@
 #include "support/run_program.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -31,8 +33,11 @@ void RedirectTo(const fs::path& path, int descriptor) {
 ProgramResult Run(const std::vector<std::string>& arguments,
                   const std::map<std::string, std::string>& environment,
                   int signal,
-                  double delay_s) {
-  const fs::path base = fs::temp_directory_path() / ("sap_program_" + std::to_string(::getpid()));
+                  double delay_s,
+                  std::uintmax_t most_file_bytes = 0) {
+  static std::atomic<int> count{0};  // programs may run side by side
+  const fs::path base = fs::temp_directory_path() / ("sap_program_" + std::to_string(::getpid()) +
+                                                     "_" + std::to_string(count++));
   const fs::path out = base.string() + ".out";
   const fs::path err = base.string() + ".err";
   std::vector<std::string> words = arguments;
@@ -43,6 +48,10 @@ ProgramResult Run(const std::vector<std::string>& arguments,
   const pid_t child = ::fork();
   if (child == 0) {
     for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
+    if (most_file_bytes > 0) {
+      const rlimit limit = {most_file_bytes, most_file_bytes};
+      ::setrlimit(RLIMIT_FSIZE, &limit);
+    }
     RedirectTo(out, STDOUT_FILENO);
     RedirectTo(err, STDERR_FILENO);
     ::execv(pointers[0], pointers.data());
@@ -68,6 +77,11 @@ ProgramResult Run(const std::vector<std::string>& arguments,
 ProgramResult RunProgram(const std::vector<std::string>& arguments,
                          const std::map<std::string, std::string>& environment) {
   return Run(arguments, environment, 0, 0);
+}
+
+ProgramResult RunWithSmallFiles(const std::vector<std::string>& arguments,
+                                std::uintmax_t most_file_bytes) {
+  return Run(arguments, {}, 0, 0, most_file_bytes);
 }
 
 ProgramResult RunAndSignal(const std::vector<std::string>& arguments, int signal, double delay_s) {

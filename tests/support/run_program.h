@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,6 +17,10 @@ struct ProgramResult {
 // Runs build/<preset>/bin/<arguments[0]> with extra environment variables and waits for it.
 ProgramResult RunProgram(const std::vector<std::string>& arguments,
                          const std::map<std::string, std::string>& environment = {});
+
+// The same where no file may grow beyond a size, which stands for a full disk.
+ProgramResult RunWithSmallFiles(const std::vector<std::string>& arguments,
+                                std::uintmax_t most_file_bytes);
 
 // Starts it, sends `signal` after `delay_s`, and waits.
 ProgramResult RunAndSignal(const std::vector<std::string>& arguments, int signal, double delay_s);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <string>
 
 #include "sap/image/volume.h"
 
@@ -11,6 +12,8 @@ namespace sap {
 
 struct ReadVolumeOptions {
   bool allow_nan = false;  // otherwise NaN or infinite voxels are refused
+  std::string name;        // what messages and warnings call a NIfTI file, whose own name may be a
+                           // patient's; empty: its last two path parts
 };
 
 // Reads .nii, .nii.gz, .mha, .nrrd (docs/formats.md has the rules) on the file's own grid, as
@@ -21,7 +24,8 @@ Volume ReadVolume(const std::filesystem::path& path, const ReadVolumeOptions& op
 // The same for a .nii or .nii.gz that may hold several volumes along a fourth axis (diffusion):
 // visit(index, volume) for each in order, one in memory at a time. Returns how many there were.
 int64_t ReadVolumeSeries(const std::filesystem::path& path,
-                         const std::function<void(int64_t index, const Volume& volume)>& visit);
+                         const std::function<void(int64_t index, const Volume& volume)>& visit,
+                         const ReadVolumeOptions& options = {});
 
 // The same for label maps: int16 [X, Y, Z]; values that are not whole numbers of 0 to 32767 after
 // scaling are refused.

@@ -33,6 +33,7 @@ struct DicomListingEntry {
 struct DicomListing {
   std::vector<DicomListingEntry> entries;  // by series number
   std::vector<std::string> left_out;       // files that are no MR images: how many and why
+  std::vector<std::string> remarks;        // what lowers the worth of what is used
   std::vector<std::string> faults;         // what ReadDicomStations would refuse
 
   // For people. Descriptions are printed only when asked for, under a line that says what they
@@ -65,7 +66,8 @@ DicomListing ListDicom(const std::filesystem::path& folder,
 // The volumes that the listing calls used, sorted by sequence, b-value and height.
 // Throws kInput with all faults at once: missing slices with their positions, uneven steps, images
 // without a place or with axes that are not orthonormal, damaged voxels, two patients. Messages
-// name a file by its last part, or by its number where that part holds a name of the patient.
+// name a file as sap/preprocess/neutral_names.h says, and never one that holds a part of the
+// patient's name, number or birth date.
 std::vector<DicomVolume> ReadDicomVolumes(const std::filesystem::path& folder,
                                           const std::string& case_id,
                                           const DicomOptions& options = {});

@@ -20,7 +20,8 @@ namespace sap::preprocess {
 // split by b-value and averaged over directions; x.bvec is checked for its length only. What no
 // rule names and derived maps (ADC) are left out with a notice. Sidecars' other keys are not read.
 //
-// Throws kInput or kGeometry naming case, file by its last part, value, rule and next step.
+// Throws kInput or kGeometry naming case, file (as sap/preprocess/neutral_names.h says), value,
+// rule and next step.
 StationSet ReadNiftiStations(const std::filesystem::path& folder,
                              const std::string& case_id,
                              const SequenceRules& rules = DefaultSequenceRules());

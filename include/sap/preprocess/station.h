@@ -16,8 +16,8 @@ inline constexpr const char* kDwi = "DWI";
 
 // One volume of one table position: a T1 station, or one b-value of a diffusion station.
 struct Station {
-  Volume image;          // float32 [X, Y, Z], oriented to LPS
-  std::string modality;  // kT1, kDwi, or another sequence's own name (carried, not processed)
+  Volume image;                       // float32 [X, Y, Z], oriented to LPS
+  std::string modality;               // kT1 or kDwi; the pipeline drops any other
   std::optional<double> b_s_per_mm2;  // diffusion only
   int station_idx = 0;                // within the modality, 0 = most inferior
   std::string sequence;               // rule or protocol that matched, free of identifiers
@@ -37,6 +37,16 @@ double CentreZMm(const Geometry& grid);
 // Numbers the stations of each modality by the z of their centres, ascending; volumes of one
 // modality whose centres lie within tol_mm in z (b-values of one position) share an index.
 void NumberStations(std::vector<Station>& stations, double tol_mm = 1.0);
+
+// Height between two neighbouring stations of a modality that no image covers.
+struct StationGap {
+  std::string modality;
+  int below_idx = 0;  // station_idx of the lower one
+  double gap_mm = 0;  // between their outermost voxel edges
+};
+
+// Gaps of more than tol_mm, from the feet upward.
+std::vector<StationGap> GapsOf(const std::vector<Station>& stations, double tol_mm = 1.0);
 
 // Indices into `stations` of one modality, by (station_idx, b ascending).
 std::vector<std::size_t> IndicesOf(const std::vector<Station>& stations,
