@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include <ATen/ATen.h>
 
@@ -163,7 +164,10 @@ void RequireValid(const CaseInput& input) {
               highest);
 }
 
-CaseLesions EvaluateCase(const CaseInput& input, double threshold, const MatchOptions& options) {
+CaseLesions EvaluateCase(const CaseInput& input,
+                         double threshold,
+                         const MatchOptions& options,
+                         MatchLabels* maps) {
   RequireValid(input);
   const Tensor reference_XYZ = input.reference_XYZ != 0;
   const Tensor predicted_XYZ = input.probability_XYZ >= threshold;
@@ -192,17 +196,23 @@ CaseLesions EvaluateCase(const CaseInput& input, double threshold, const MatchOp
   const int64_t scored = lesions + result.all.false_positives;
   result.mean_dice = lesions > 0 ? dice_sum / AsDouble(lesions) : kNaN;
   result.mean_dice_penalised = scored > 0 ? dice_sum / AsDouble(scored) : kNaN;
+  if (maps != nullptr) *maps = std::move(labels);
   return result;
 }
 
 LesionSummary EvaluateLesions(std::size_t num_cases,
                               const CaseLoader& load,
                               double threshold,
-                              const MatchOptions& options) {
+                              const MatchOptions& options,
+                              const CaseVisitor& visit) {
   LesionSummary summary{.threshold = threshold, .options = options};
   for (std::size_t i = 0; i < num_cases; ++i) {
     const CaseInput input = load(i);
-    summary.cases.push_back(EvaluateCase(input, threshold, options));
+    {
+      MatchLabels maps;  // gone before the sweep needs its own memory
+      summary.cases.push_back(EvaluateCase(input, threshold, options, visit ? &maps : nullptr));
+      if (visit) visit(input, maps, summary.cases.back());
+    }
     if (options.matching == Matching::kAnyOverlap) {
       summary.sweeps.push_back(SweepThresholds(input, DefaultThresholds(), options));
     }

@@ -9,6 +9,7 @@
 
 #include "sap/core/axes.h"
 #include "sap/core/tensor.h"
+#include "sap/eval/lesion_details.h"
 #include "sap/eval/lesion_match.h"
 #include "sap/eval/overlap.h"
 #include "sap/eval/surface.h"
@@ -59,8 +60,11 @@ using CaseLoader = std::function<CaseInput(std::size_t case_idx)>;
 
 struct CaseLesions {
   std::string id;
-  MatchResult match;                    // candidates' scores are their largest probabilities
-  std::vector<SurfaceScores> surfaces;  // by lesion; no values for those missed or ignored
+  MatchResult match;                          // candidates' scores are their largest probabilities
+  std::vector<SurfaceScores> surfaces;        // by lesion; no values for those missed or ignored
+  std::vector<LesionDetails> lesion_details;  // by lesion; empty unless a visitor fills them
+  std::vector<LesionDetails> candidate_details;  // by candidate
+  bool has_regions = false;                      // the details name regions
   DetectionCounts all;
   DetectionCounts large;
   OverlapCounts voxels;  // all lesions as one foreground, false positives included
@@ -98,11 +102,18 @@ struct LesionSummary {
 };
 
 // Throws kInput naming the case for probabilities outside 0..1 or NaN, kGeometry for other sizes.
-CaseLesions EvaluateCase(const CaseInput& input, double threshold, const MatchOptions& options);
+CaseLesions EvaluateCase(const CaseInput& input,
+                         double threshold,
+                         const MatchOptions& options,
+                         MatchLabels* maps = nullptr);
+
+// Sees each exam while its maps are in memory, and may add details to its lesions.
+using CaseVisitor = std::function<void(const CaseInput&, const MatchLabels&, CaseLesions&)>;
 LesionSummary EvaluateLesions(std::size_t num_cases,
                               const CaseLoader& load,
                               double threshold,
-                              const MatchOptions& options = {});
+                              const MatchOptions& options = {},
+                              const CaseVisitor& visit = {});
 
 void RequireValid(const CaseInput& input);
 
