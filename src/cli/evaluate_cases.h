@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,14 @@ struct CasePair {
   std::filesystem::path prediction;
   bool is_probability = true;  // otherwise a label map
 };
+
+// `stem` with .nii.gz or .nii, whichever exists.
+std::optional<std::filesystem::path> FindVolume(const std::filesystem::path& stem);
+
+// The prediction of one case below `folder`, without its reference.
+std::optional<CasePair> FindPrediction(const EvaluateOptions& options,
+                                       const std::filesystem::path& folder,
+                                       const std::string& id);
 
 // Pairs of `ids`, or of every case of prediction_dir when `ids` is empty, sorted by id. Throws
 // one kInput or kGeometry error that lists every missing file and every grid that differs.

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/evaluate_details.h"
 #include "cli/evaluate_figures.h"
 #include "sap/core/error.h"
 #include "sap/core/files.h"
@@ -90,6 +91,7 @@ void WriteComparison(const EvaluateOptions& options,
                      const eval::Comparison& comparison,
                      const std::vector<eval::LesionSummary>& summaries,
                      const std::vector<eval::MethodCurves>& curves,
+                     const DetailReport& details,
                      const json& summary) {
   const fs::path folder = options.output_dir;
   using eval::TableFormat;
@@ -110,10 +112,12 @@ void WriteComparison(const EvaluateOptions& options,
       sections.push_back({.title = "Published values", .markdown = published});
     }
   }
+  sections.insert(sections.end(), details.sections.begin(), details.sections.end());
   std::vector<std::pair<std::string, std::string>> pictures;
   if (options.figures) {
-    pictures = DrawFigures(folder / "figures",
-                           eval::FigureFiles(comparison, summaries, curves, options.froc));
+    auto figures = eval::FigureFiles(comparison, summaries, curves, options.froc);
+    figures.insert(details.figures.begin(), details.figures.end());
+    pictures = DrawFigures(folder / "figures", figures);
   }
   json rules = summary;
   rules.erase("metric_per_case");
@@ -164,13 +168,24 @@ int EvaluateLesionMethods(const EvaluateOptions& options,
   std::vector<eval::LesionSummary> summaries;
   std::vector<eval::MethodCurves> curves;
   json summary = record;
+  const std::vector<DetailFilesOfCases> detail_files = FindDetailFiles(options, methods);
+  std::vector<MethodDetails> details;
+  details.reserve(methods.size());
   for (const MethodPairs& method : methods) {
     json own_record = record;
     const double threshold = Threshold(options, method, own_record);
     Progress progress("evaluating " + method.name, std::ssize(method.pairs));
     names.push_back(method.name);
-    summaries.push_back(eval::EvaluateLesions(
-        method.pairs.size(), LesionLoader(method.pairs, progress), threshold, options.match));
+    MethodDetails& own =
+        details.emplace_back(options, method.name, detail_files[details.size()], threshold);
+    summaries.push_back(
+        eval::EvaluateLesions(method.pairs.size(),
+                              LesionLoader(method.pairs, progress),
+                              threshold,
+                              options.match,
+                              [&own](const auto& input, const auto& maps, auto& result) {
+                                own.Visit(input, maps, result);
+                              }));
     progress.Finish();
     curves.push_back(eval::CurvesOf(method.name, summaries.back(), options.froc));
     own_record["froc"] = eval::CurvesJson(curves.back(), options.froc);
@@ -184,13 +199,14 @@ int EvaluateLesionMethods(const EvaluateOptions& options,
   }
   const eval::Comparison comparison = eval::CompareMethods(names, summaries, options.compare);
   summary["comparison"] = eval::ComparisonJson(comparison);
+  const DetailReport detail_report = WriteDetails(options, summaries, details, summary);
   if (methods.size() > 1) {
     WriteFileAtomically(fs::path(options.output_dir) / "summary.json", summary.dump(2) + "\n");
   } else {
     eval::WriteReport(options.output_dir, summaries[0], summary);
     summary.update(eval::SummaryJson(summaries[0]));
   }
-  WriteComparison(options, comparison, summaries, curves, summary);
+  WriteComparison(options, comparison, summaries, curves, detail_report, summary);
   if (context.json) {
     std::cout << summary.dump(2) << "\n";
   } else if (!context.quiet) {
