@@ -29,7 +29,7 @@ struct Faults {
 };
 
 // A file beside the reference: one that the user names must be there and fit, one that happens to
-// lie there is used when it fits.
+// lie there is used when it fits. The name "" asks for none.
 struct SideFile {
   const char* option;
   const std::optional<std::string>& name;
@@ -40,6 +40,7 @@ std::optional<fs::path> FindSideFile(const SideFile& side,
                                      const fs::path& case_folder,
                                      const Geometry& grid,
                                      Faults& faults) {
+  if (side.name && side.name->empty()) return std::nullopt;
   const std::string id = case_folder.filename().string();
   const std::string name = side.name.value_or(side.usual_name);
   const auto path = FindVolume(case_folder / name);

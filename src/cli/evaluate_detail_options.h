@@ -28,10 +28,13 @@ struct DetailOptions {
   template <typename Visitor>
   void Describe(Visitor& v) {
     v.Field("region_name", region_name)
-        .Help("file stem of the bone labels in a case folder; null = skeleton where it exists");
+        .Help(
+            "file stem of the bone labels in a case folder; null = skeleton where it exists, \"\" "
+            "= none");
     regions.Describe(v);
     v.Field("adc_name", adc_name)
-        .Help("file stem of the ADC map [um2/s]; null = ADC_um2_per_s where it exists");
+        .Help(
+            "file stem of the ADC map [um2/s]; null = ADC_um2_per_s where it exists, \"\" = none");
     findings.Describe(v);
     v.Field("follow_up", follow_up)
         .Help("earlier exam by later one, follow_up.LATER=EARLIER, both on one grid");
@@ -41,7 +44,9 @@ struct DetailOptions {
             "prediction folders of an ensemble's models by method, members.NAME=[folder,...]; NAME "
             "is prediction for prediction_dir");
     v.Field("calibration_region", calibration_region)
-        .Help("file stem of the mask whose voxels count; null = body where it exists, else all");
+        .Help(
+            "file stem of the mask whose voxels count; null = body where it exists, \"\" or else "
+            "all");
     calibration.Describe(v);
   }
 };

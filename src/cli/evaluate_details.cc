@@ -15,10 +15,6 @@
 namespace sap::cli {
 namespace {
 
-data::LabelTable BoneTable() {
-  return data::MakeLabelTable({.scheme = data::LabelScheme::kSkeleton});
-}
-
 template <typename Item>
 std::vector<Component> ComponentsOf(const std::vector<Item>& items) {
   std::vector<Component> components;
@@ -89,8 +85,18 @@ void MethodDetails::AddRegions(const DetailFiles& files,
                                const eval::CaseInput& input,
                                const eval::MatchLabels& maps,
                                eval::CaseLesions& result) const {
-  const data::LabelTable bones = BoneTable();
-  const Tensor regions_XYZ = bones.ToClasses(ReadLabels(*files.regions).data(), input.id);
+  const data::LabelTable bones = data::MakeLabelTable({.scheme = data::LabelScheme::kSkeleton});
+  const Tensor labels_XYZ = ReadLabels(*files.regions).data();
+  const auto largest = labels_XYZ.max().item<int64_t>();
+  SAP_REQUIRE(ErrorKind::kInput,
+              largest < bones.NumClasses(),
+              "{}: {} holds label {}; bone regions are 1 to {}: map its labels to them, or name "
+              "another file in region_name (\"\" = none)",
+              input.id,
+              files.regions->filename().string(),
+              largest,
+              bones.NumClasses() - 1);
+  const Tensor regions_XYZ = labels_XYZ.to(at::kByte);
   const auto name = [&](const Tensor& labels_XYZ,
                         const std::vector<Component>& components,
                         std::vector<eval::LesionDetails>& details) {
