@@ -97,11 +97,11 @@ void MethodDetails::AddRegions(const DetailFiles& files,
               largest,
               bones.NumClasses() - 1);
   const Tensor regions_XYZ = labels_XYZ.to(at::kByte);
-  const auto name = [&](const Tensor& labels_XYZ,
+  const auto name = [&](const Tensor& components_XYZ,
                         const std::vector<Component>& components,
                         std::vector<eval::LesionDetails>& details) {
-    const std::vector<int> regions =
-        eval::RegionsOf(labels_XYZ, components, regions_XYZ, input.spacing_mm, options_.regions);
+    const std::vector<int> regions = eval::RegionsOf(
+        components_XYZ, components, regions_XYZ, input.spacing_mm, options_.regions);
     for (std::size_t i = 0; i < regions.size(); ++i) {
       details[i].region = regions[i] == 0
                               ? eval::kOffSkeleton
