@@ -109,9 +109,11 @@ TEST(MeansInside, EqualTheLoopOverTheVoxelsOfEachComponent) {
   const Components found = LabelComponents(RandomMask({9, 8, 7}, 0.2, 5), Connectivity::k6);
   at::Generator generator = at::detail::createCPUGenerator(6);
   const Tensor map_XYZ = at::rand({9, 8, 7}, generator) * 2000.0 - 400.0;
-  std::vector<Component> some = {found.list[4], found.list[0], found.list[2]};
+  std::vector<Component> some(found.list.rbegin(), found.list.rend());
+  some.erase(some.begin() + 2);  // a label that no component of the list has
   const std::vector<double> means = MeanPositiveInside(found.labels_XYZ, some, map_XYZ);
   const std::vector<double> largest = LargestInside(found.labels_XYZ, some, map_XYZ);
+  int64_t num_left_out = 0;
   for (std::size_t c = 0; c < some.size(); ++c) {
     double sum = 0;
     int64_t n = 0;
@@ -121,6 +123,7 @@ TEST(MeansInside, EqualTheLoopOverTheVoxelsOfEachComponent) {
       most = std::max(most, value);
       if (value > 0) sum += value;
       if (value > 0) ++n;
+      if (value <= 0) ++num_left_out;
     }
     if (n == 0) {
       EXPECT_TRUE(std::isnan(means[c]));
@@ -129,6 +132,7 @@ TEST(MeansInside, EqualTheLoopOverTheVoxelsOfEachComponent) {
     }
     EXPECT_EQ(largest[c], most);
   }
+  EXPECT_GT(num_left_out, 10);
 }
 
 TEST(MeansInside, ALesionWithoutAnyValueHasNoMean) {
