@@ -17,6 +17,11 @@ namespace {
 constexpr double kStepsOfOne = 16777216.0;  // 2^24: float32's own step just below 1
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
+// Rounded; value >= 0.
+int64_t Steps(double value) {
+  return static_cast<int64_t>(value * kStepsOfOne + 0.5);
+}
+
 double Ratio(double numerator, int64_t n) {
   return n == 0 ? kNaN : numerator / static_cast<double>(n);
 }
@@ -33,9 +38,9 @@ void Reliability::Add(double p, bool positive) {
   Bin& bin = bins_[static_cast<std::size_t>(std::clamp<int64_t>(place, 0, num_bins - 1))];
   ++bin.n;
   bin.positives += positive ? 1 : 0;
-  bin.sum_p_steps += std::llround(p * kStepsOfOne);
+  bin.sum_p_steps += Steps(p);
   const double error = p - (positive ? 1.0 : 0.0);
-  squared_error_steps_ += std::llround(error * error * kStepsOfOne);
+  squared_error_steps_ += Steps(error * error);
 }
 
 Reliability& Reliability::operator+=(const Reliability& other) {

@@ -126,10 +126,11 @@ TEST(SapEvaluateDetails, GoFromTheCaseFoldersIntoEveryTable) {
               ElementsAre("lumbar_spine", "pelvis", "lumbar_spine", "lumbar_spine"));
   EXPECT_THAT(cohort.Column("lesions.csv", "adc_mean_um2_per_s"),
               ElementsAre("800", "1500", fmt::format("{}", (4 * 800.0 + 2 * 1500) / 6), "800"));
-  EXPECT_EQ(cohort.Column("lesions.csv", "longest_diameter_mm")[0],
-            fmt::format("{}", std::hypot(9.0, 9.0, 12.0)));
-  EXPECT_EQ(cohort.Column("lesions.csv", "axial_diameter_mm")[2],
-            fmt::format("{}", std::hypot(9.0, 9.0)));
+  EXPECT_NEAR(std::stod(cohort.Column("lesions.csv", "longest_diameter_mm")[0]),
+              std::hypot(9.0, 9.0, 12.0),
+              1e-9);
+  EXPECT_NEAR(
+      std::stod(cohort.Column("lesions.csv", "axial_diameter_mm")[2]), std::hypot(9.0, 9.0), 1e-9);
   EXPECT_THAT(cohort.Column("candidates.csv", "region"),
               ElementsAre("lumbar_spine",
                           "pelvis",
@@ -151,8 +152,8 @@ TEST(SapEvaluateDetails, GoFromTheCaseFoldersIntoEveryTable) {
               ElementsAre("reference", "reference", "prediction", "prediction", "prediction"));
   EXPECT_THAT(cohort.Column("follow_up.csv", "change"),
               ElementsAre("grown", "gone", "stable", "gone", "new"));
-  EXPECT_EQ(cohort.Column("follow_up_totals.csv", "change_ml")[0],
-            fmt::format("{}", 6 * 16 * 0.036 - 8 * 16 * 0.036));
+  EXPECT_NEAR(
+      std::stod(cohort.Column("follow_up_totals.csv", "change_ml")[0]), (6 - 8) * 16 * 0.036, 1e-9);
   EXPECT_EQ(cohort.Column("findings.csv", "target").size(), 10U);
   EXPECT_THAT(cohort.Column("burden.csv", "targets"), ElementsAre("2", "1", "1", "2", "2", "2"));
 }
