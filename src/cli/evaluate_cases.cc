@@ -17,35 +17,14 @@ namespace {
 
 constexpr const char* kEndings[] = {".nii.gz", ".nii"};
 
-std::optional<fs::path> FindFile(const fs::path& stem) {
-  for (const char* ending : kEndings) {
-    const fs::path path = stem.string() + ending;
-    if (fs::is_regular_file(path)) return path;
-  }
-  return std::nullopt;
-}
-
 std::string ReferenceName(const EvaluateOptions& options) {
   return options.reference_name.value_or(options.task == EvaluateTask::kLesion ? "GT" : "skeleton");
 }
 
 std::optional<fs::path> FindReference(const EvaluateOptions& options, const std::string& id) {
   const fs::path folder = options.reference_dir;
-  const auto in_folder = FindFile(folder / id / ReferenceName(options));
-  return in_folder ? in_folder : FindFile(folder / id);
-}
-
-// sap-predict's case folder, probabilities first; or one file per case.
-std::optional<CasePair> FindPrediction(const EvaluateOptions& options,
-                                       const fs::path& folder,
-                                       const std::string& id) {
-  const bool lesion = options.task == EvaluateTask::kLesion;
-  if (lesion) {
-    if (const auto path = FindFile(folder / id / "probability")) return CasePair{id, {}, *path};
-  }
-  if (const auto path = FindFile(folder / id / "prediction")) return CasePair{id, {}, *path, false};
-  if (const auto path = FindFile(folder / id)) return CasePair{id, {}, *path, lesion};
-  return std::nullopt;
+  const auto in_folder = FindVolume(folder / id / ReferenceName(options));
+  return in_folder ? in_folder : FindVolume(folder / id);
 }
 
 // Names of case folders and of files without their ending.
@@ -154,6 +133,28 @@ Tensor InstanceLabels(const CasePair& pair, const Volume& reference) {
 }
 
 }  // namespace
+
+std::optional<fs::path> FindVolume(const fs::path& stem) {
+  for (const char* ending : kEndings) {
+    const fs::path path = stem.string() + ending;
+    if (fs::is_regular_file(path)) return path;
+  }
+  return std::nullopt;
+}
+
+// sap-predict's case folder, probabilities first; or one file per case.
+std::optional<CasePair> FindPrediction(const EvaluateOptions& options,
+                                       const fs::path& folder,
+                                       const std::string& id) {
+  const bool lesion = options.task == EvaluateTask::kLesion;
+  if (lesion) {
+    if (const auto path = FindVolume(folder / id / "probability")) return CasePair{id, {}, *path};
+  }
+  if (const auto path = FindVolume(folder / id / "prediction"))
+    return CasePair{id, {}, *path, false};
+  if (const auto path = FindVolume(folder / id)) return CasePair{id, {}, *path, lesion};
+  return std::nullopt;
+}
 
 std::vector<CasePair> FindPairs(const EvaluateOptions& options,
                                 const fs::path& prediction_dir,

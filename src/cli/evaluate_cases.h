@@ -22,6 +22,14 @@ struct CasePair {
   std::optional<std::filesystem::path> instances = {};  // else the reference's own labels
 };
 
+// `stem` with .nii.gz or .nii, whichever exists.
+std::optional<std::filesystem::path> FindVolume(const std::filesystem::path& stem);
+
+// The prediction of one case below `folder`, without its reference.
+std::optional<CasePair> FindPrediction(const EvaluateOptions& options,
+                                       const std::filesystem::path& folder,
+                                       const std::string& id);
+
 // Pairs of `ids`, or of every case of prediction_dir when `ids` is empty, sorted by id. Throws
 // one kInput or kGeometry error that lists every missing file, every case that stands twice and
 // every grid that differs.

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/evaluate_cases.h"
+#include "cli/evaluate_details.h"
 #include "cli/evaluate_features.h"
 #include "cli/evaluate_methods.h"
 #include "cli/evaluate_options.h"
@@ -58,6 +59,7 @@ int Evaluate(const EvaluateOptions& options, const AppContext& context) {
   }
   const std::vector<MethodPairs> methods = FindMethods(options);
   if (context.dry_run) {
+    if (options.task == EvaluateTask::kLesion) FindDetailFiles(options, methods);  // for its faults
     std::cout << fmt::format("{} cases would be evaluated, {} would choose the threshold\n",
                              methods[0].pairs.size(),
                              options.tuning_cases.size());

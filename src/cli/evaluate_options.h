@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/evaluate_detail_options.h"
 #include "sap/core/enum_names.h"
 #include "sap/core/options.h"
 #include "sap/eval/feature_study.h"
@@ -53,6 +54,7 @@ struct EvaluateOptions {
   eval::MatchOptions match;
   eval::FrocOptions froc;
   eval::CompareOptions compare;
+  DetailOptions details;
   eval::FeatureOptions feature_study;
   std::optional<std::string> published_values;
   bool sensitivity_analysis = false;
@@ -94,6 +96,7 @@ struct EvaluateOptions {
     match.Describe(v);
     froc.Describe(v);
     compare.Describe(v);
+    details.Describe(v);
     feature_study.Describe(v);
     v.Field("published_values", published_values)
         .Help("published_values.yaml to compare with methods of the same names; null = none");

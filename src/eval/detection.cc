@@ -5,6 +5,7 @@
 #include <cmath>
 #include <future>
 #include <limits>
+#include <utility>
 
 #include <ATen/ATen.h>
 

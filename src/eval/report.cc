@@ -148,6 +148,7 @@ std::string LesionsCsv(const LesionSummary& summary) {
     header.push_back(fmt::format("nsd_border_{:g}mm", tau_mm));
   }
   header.insert(header.end(), {"hd95_mm", "assd_mm"});
+  for (auto& name : DetailColumns(/*with_members=*/false)) header.push_back(std::move(name));
   Table table(header);
   for (const CaseLesions& one : summary.cases) {
     for (const ReferenceLesion& l : one.match.lesions) {
@@ -174,6 +175,10 @@ std::string LesionsCsv(const LesionSummary& summary) {
                                       grouped ? Count(l.group_idx + 1) : "",
                                       EnumName(type)};
       AddSurfaceCells(one, l, summary.options.nsd_tolerances_mm.size(), row);
+      const auto idx = static_cast<std::size_t>(l.component.label - 1);
+      for (auto& cell : DetailCells(DetailsAt(one.lesion_details, idx), /*with_members=*/false)) {
+        row.push_back(std::move(cell));
+      }
       table.AddRow(std::move(row));
     }
   }
@@ -181,31 +186,38 @@ std::string LesionsCsv(const LesionSummary& summary) {
 }
 
 std::string CandidatesCsv(const LesionSummary& summary) {
-  Table table({"case",
-               "candidate",
-               "volume_ml",
-               "num_vox",
-               "score",
-               "box_vox",
-               "lesions",
-               "false_positive",
-               "large",
-               "large_false_positive",
-               "nearest_lesion_mm"});
+  std::vector<std::string> header = {"case",
+                                     "candidate",
+                                     "volume_ml",
+                                     "num_vox",
+                                     "score",
+                                     "box_vox",
+                                     "lesions",
+                                     "false_positive",
+                                     "large",
+                                     "large_false_positive",
+                                     "nearest_lesion_mm"};
+  for (auto& name : DetailColumns(/*with_members=*/true)) header.push_back(std::move(name));
+  Table table(header);
   for (const CaseLesions& one : summary.cases) {
     int64_t number = 0;
     for (const Candidate& c : one.match.candidates) {
-      table.AddRow({one.id,
-                    Count(++number),
-                    Cell(c.volume_ml),
-                    Count(c.component.num_vox),
-                    Cell(c.score),
-                    BoxText(c.component.box),
-                    Labels(c.lesions),
-                    Count(c.false_positive),
-                    Count(c.large),
-                    Count(c.large_false_positive),
-                    Cell(c.nearest_lesion_mm)});
+      std::vector<std::string> row = {one.id,
+                                      Count(++number),
+                                      Cell(c.volume_ml),
+                                      Count(c.component.num_vox),
+                                      Cell(c.score),
+                                      BoxText(c.component.box),
+                                      Labels(c.lesions),
+                                      Count(c.false_positive),
+                                      Count(c.large),
+                                      Count(c.large_false_positive),
+                                      Cell(c.nearest_lesion_mm)};
+      const auto idx = static_cast<std::size_t>(number - 1);
+      for (auto& cell : DetailCells(DetailsAt(one.candidate_details, idx), /*with_members=*/true)) {
+        row.push_back(std::move(cell));
+      }
+      table.AddRow(std::move(row));
     }
   }
   return table.Csv();

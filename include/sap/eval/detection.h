@@ -9,6 +9,7 @@
 
 #include "sap/core/axes.h"
 #include "sap/core/tensor.h"
+#include "sap/eval/lesion_details.h"
 #include "sap/eval/lesion_match.h"
 #include "sap/eval/overlap.h"
 #include "sap/eval/surface.h"
@@ -68,6 +69,9 @@ struct CaseLesions {
   MatchResult match;
   std::vector<ConnectivityCounts> audit;  // 6, 18 and 26
   std::vector<SurfaceScores> surfaces;    // by lesion; no values for those missed or ignored
+  std::vector<LesionDetails> lesion_details;     // by lesion; empty unless a visitor fills them
+  std::vector<LesionDetails> candidate_details;  // by candidate
+  bool has_regions = false;                      // the details name regions
   DetectionCounts all;
   DetectionCounts large;
   OverlapCounts voxels;  // all lesions as one foreground, false positives included
