@@ -54,8 +54,8 @@ std::string TuningFolder(const EvaluateOptions& options, const MethodPairs& meth
   return options.methods.empty() ? folder.string() : (folder / method.name).string();
 }
 
-// The threshold and how it came about, for summary.json.
-double Threshold(const EvaluateOptions& options, const MethodPairs& method, json& record) {
+// The threshold and how it came about, for summary.json and the report.
+double Threshold(const EvaluateOptions& options, MethodPairs& method, json& record) {
   SAP_REQUIRE(ErrorKind::kOption,
               !options.threshold || options.tuning_cases.empty(),
               "threshold and tuning_cases are both set; drop one of them");
@@ -82,6 +82,7 @@ double Threshold(const EvaluateOptions& options, const MethodPairs& method, json
             choice.threshold,
             choice.objective,
             pairs.size());
+  method.tuning = choice;
   return choice.threshold;
 }
 
@@ -120,14 +121,14 @@ std::vector<MethodPairs> FindMethods(const EvaluateOptions& options) {
 }
 
 int EvaluateLesionMethods(const EvaluateOptions& options,
-                          const std::vector<MethodPairs>& methods,
+                          std::vector<MethodPairs> methods,
                           const json& record,
                           const AppContext& context) {
   std::vector<std::string> names;
   std::vector<eval::LesionSummary> summaries;
   std::vector<eval::MethodCurves> curves;
   json summary = record;
-  for (const MethodPairs& method : methods) {
+  for (MethodPairs& method : methods) {
     json own_record = record;
     const double threshold = Threshold(options, method, own_record);
     Progress progress("evaluating " + method.name, std::ssize(method.pairs));
@@ -153,7 +154,7 @@ int EvaluateLesionMethods(const EvaluateOptions& options,
     eval::WriteReport(options.output_dir, summaries[0], summary);
     summary.update(eval::SummaryJson(summaries[0]));
   }
-  WriteComparison(options, comparison, summaries, curves, summary);
+  WriteComparison(options, methods, comparison, summaries, curves, summary);
   if (context.json) {
     std::cout << summary.dump(2) << "\n";
   } else if (!context.quiet) {

@@ -47,6 +47,10 @@ struct EvaluateOptions {
   eval::FeatureOptions feature_study;
   std::optional<std::string> published_values;
   bool figures = true;
+  std::optional<std::string> image_dir;
+  std::vector<std::string> image_names = {"T1", "b1000"};
+  int64_t gallery_lesions = 3;
+  std::optional<std::string> gallery_method;
   eval::AbsentClass absent_class = eval::AbsentClass::kZero;
   bool skeleton_majority_vote = false;
 
@@ -85,6 +89,16 @@ struct EvaluateOptions {
     v.Field("published_values", published_values)
         .Help("published_values.yaml to compare with methods of the same names; null = none");
     v.Field("figures", figures).Help("draw figures (gnuplot) and put them into report.html");
+    v.Field("image_dir", image_dir)
+        .Help("case folders with images for the pictures of lesions; null = reference_dir");
+    v.Field("image_names", image_names)
+        .Help("file stems of those images; without any the probability map is shown");
+    v.Field("gallery_lesions", gallery_lesions)
+        .Help(
+            "pictures of this many largest misses and false positives; 0 = no pictures of lesions")
+        .Range(0, 50);
+    v.Field("gallery_method", gallery_method)
+        .Help("the method that chooses the lesions shown; null = sap, or else the last");
     v.Field("absent_class", absent_class)
         .Help("Dice of a region that only the prediction has: 0, or left out");
     v.Field("skeleton_majority_vote", skeleton_majority_vote)

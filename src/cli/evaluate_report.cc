@@ -1,22 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/evaluate_report.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/evaluate_figures.h"
+#include "cli/evaluate_gallery.h"
 #include "sap/core/files.h"
 #include "sap/core/log.h"
+#include "sap/eval/published.h"
+#include "sap/eval/report_sections.h"
 
 namespace sap::cli {
+namespace {
 
 using nlohmann::json;
 
-void WriteComparison(const EvaluateOptions& options,
-                     const eval::Comparison& comparison,
-                     const std::vector<eval::LesionSummary>& summaries,
-                     const std::vector<eval::MethodCurves>& curves,
-                     const json& summary) {
-  const fs::path folder = options.output_dir;
+eval::ThresholdSource SourceOf(const EvaluateOptions& options) {
+  if (options.threshold) return eval::ThresholdSource::kGiven;
+  if (options.tuning_cases.empty()) return eval::ThresholdSource::kDefault;
+  return options.tuning_prediction_dir ? eval::ThresholdSource::kHeldOut
+                                       : eval::ThresholdSource::kInSample;
+}
+
+// Every published value beside this run's; also as published.md.
+std::vector<eval::ReportSection> ComparePublished(const EvaluateOptions& options,
+                                                  const eval::MethodResults& results) {
+  const eval::PublishedValues published =
+      eval::ReadPublishedValues(ParseConfigFile(*options.published_values));
+  const auto& names = results.comparison.method_names;
+  if (std::none_of(names.begin(), names.end(), [&](const std::string& name) {
+        return published.HasMethod(name);
+      })) {
+    log::Warning("published_values: no method has a published name (baseline, ssl, sap)");
+  }
+  const eval::Reproductions reproduced =
+      eval::ReproducedValues(results.comparison, results.summaries, results.curves, results.froc);
+  WriteFileAtomically(fs::path(options.output_dir) / "published.md",
+                      eval::PublishedMarkdown(published, reproduced));
+  return eval::PublishedSections(published, reproduced);
+}
+
+void WriteTables(const fs::path& folder,
+                 const eval::Comparison& comparison,
+                 const std::vector<eval::MethodCurves>& curves) {
   using eval::TableFormat;
   WriteFileAtomically(folder / "table1.md", eval::Table1(comparison, TableFormat::kMarkdown));
   WriteFileAtomically(folder / "table1.csv", eval::Table1(comparison, TableFormat::kCsv));
@@ -24,27 +52,39 @@ void WriteComparison(const EvaluateOptions& options,
   WriteFileAtomically(folder / "tests.csv", eval::TestsCsv(comparison));
   WriteFileAtomically(folder / "froc.csv", eval::FrocCsv(curves));
   WriteFileAtomically(folder / "volume_curve.csv", eval::VolumeCurveCsv(curves));
-  std::vector<eval::ReportSection> sections;
+}
+
+}  // namespace
+
+void WriteComparison(const EvaluateOptions& options,
+                     const std::vector<MethodPairs>& methods,
+                     const eval::Comparison& comparison,
+                     const std::vector<eval::LesionSummary>& summaries,
+                     const std::vector<eval::MethodCurves>& curves,
+                     const json& summary) {
+  const fs::path folder = options.output_dir;
+  WriteTables(folder, comparison, curves);
+  eval::MethodResults results{.comparison = comparison,
+                              .summaries = summaries,
+                              .curves = curves,
+                              .threshold_source = SourceOf(options),
+                              .froc = options.froc};
+  for (const MethodPairs& method : methods) results.tunings.push_back(method.tuning);
+  std::vector<eval::ReportSection> sections = eval::LesionSections(results);
+  if (options.figures) {
+    DrawFigures(folder / "figures", sections);
+    sections.push_back(DrawGallery(options, methods, summaries, folder / "figures"));
+  }
   if (options.published_values) {
-    const std::string published = eval::PublishedMarkdown(
-        comparison, eval::ReadPublishedValues(ParseConfigFile(*options.published_values)));
-    if (published.empty()) {
-      log::Warning("published_values: no method has a published name (baseline, ssl, sap)");
-    } else {
-      WriteFileAtomically(folder / "published.md", published);
-      sections.push_back({.title = "Published values", .markdown = published});
+    for (eval::ReportSection& section : ComparePublished(options, results)) {
+      sections.push_back(std::move(section));
     }
   }
-  std::vector<std::pair<std::string, std::string>> pictures;
-  if (options.figures) {
-    pictures = DrawFigures(folder / "figures",
-                           eval::FigureFiles(comparison, summaries, curves, options.froc));
-  }
+  EraseEmpty(sections);
   json rules = summary;
   rules.erase("metric_per_case");
-  WriteFileAtomically(
-      folder / "report.html",
-      eval::ReportHtml(comparison, curves, options.froc, sections, rules, pictures));
+  WriteFileAtomically(folder / "report.html",
+                      eval::ReportHtml(eval::LesionReportHead(results), sections, rules));
 }
 
 }  // namespace sap::cli
