@@ -19,20 +19,17 @@ using eval::GalleryItem;
 using eval::GalleryKind;
 
 std::string ItemTitle(const GalleryItem& item, const std::string& method, const std::string& id) {
-  const std::string where = fmt::format("{}, {:.2f} mL", id, item.volume_ml);
+  const std::string lesion =
+      fmt::format("{}, lesion {}, {:.2f} mL", id, item.idx + 1, item.volume_ml);
   switch (item.kind) {
     case GalleryKind::kPercentile:
-      return fmt::format("{}th percentile of {}'s Dice: {}, lesion {}",
-                         item.percentile,
-                         method,
-                         where,
-                         item.idx + 1);
+      return fmt::format("{}th percentile of {}'s Dice: {}", item.percentile, method, lesion);
     case GalleryKind::kMissed:
-      return fmt::format("Missed by {}: {}, lesion {}", method, where, item.idx + 1);
+      return fmt::format("Missed by {}: {}", method, lesion);
     case GalleryKind::kFalsePositive:
-      return fmt::format("False positive of {}: {}", method, where);
+      return fmt::format("False positive of {}: {}, {:.2f} mL", method, id, item.volume_ml);
   }
-  return where;
+  return lesion;
 }
 
 // What a method made of the item's lesion. References and rules are the same for all methods, so

@@ -14,6 +14,7 @@ namespace sap::eval {
 namespace {
 
 constexpr double kBoxHalfWidth = 0.28;
+constexpr std::size_t kTicWidth = 12;      // letters below a box
 constexpr std::size_t kMaxPairsShown = 6;  // with more, only differences that reach a star
 
 struct Axis {
@@ -160,7 +161,7 @@ Figure BoxFigure(const MetricComparison& row,
   std::vector<std::string> drawings;
   for (std::size_t m = 0; m < names.size(); ++m) {
     AddMethod(figure.name, m, summaries[m], exams[m], axis.top, figure, drawings);
-    std::vector<std::string> lines = Wrapped(names[m], 16);
+    std::vector<std::string> lines = Wrapped(names[m], kTicWidth);
     lines.push_back(fmt::format("n = {}", row.methods[m].distribution.n));
     tic_lines = std::max(tic_lines, lines.size());
     tics += fmt::format("{}{} {}", tics.empty() ? "" : ", ", QuotedLines(lines), m + 1);
@@ -170,10 +171,11 @@ Figure BoxFigure(const MetricComparison& row,
   std::size_t levels = 0;
   for (const Bracket& bracket : brackets) levels = std::max(levels, bracket.level + 1);
   std::string body = fmt::format(
-      "  unset key\n  set border 3\n  set grid ytics lt 1 lc rgb '#e4e7eb'\n"
+      "  unset key\n  set border 3\n  set bmargin {}\n  set grid ytics lt 1 lc rgb '#e4e7eb'\n"
       "  set xtics nomirror noenhanced scale 0 ({})\n  set ytics nomirror 0,{:g},{:g}\n"
       "  set ylabel {} noenhanced\n  set xrange [0.5:{}.5]\n  set yrange [0:{:g}]\n"
       "  set boxwidth {:g}\n",
+      tic_lines + 1,
       tics,
       axis.step,
       axis.top,
@@ -184,8 +186,8 @@ Figure BoxFigure(const MetricComparison& row,
   body += BracketLines(brackets, axis) + "  " + PlotOf(drawings);
   figure.files[figure.name + ".gp"] =
       FigureScript(figure.name,
-                   std::max(340, 100 + 125 * static_cast<int>(names.size())),
-                   300 + 28 * static_cast<int>(levels) + 18 * static_cast<int>(tic_lines),
+                   std::max(280, 84 + 90 * static_cast<int>(names.size())),
+                   290 + 28 * static_cast<int>(levels) + 18 * static_cast<int>(tic_lines),
                    body);
   return figure;
 }

@@ -230,15 +230,15 @@ std::optional<Figure> ThresholdFigure(const std::vector<std::string>& names,
     panels.push_back(ThresholdPanel(names[m], *tunings[m], file, m));
   }
   if (panels.empty()) return std::nullopt;
-  figure.files["threshold.gp"] =
-      PanelScript(figure.name,
-                  kPanelPx,
-                  kPanelHeightPx + 20,
-                  std::string(kPanelStyle) +
-                      "  set xrange [0:1]\n  set yrange [0:1.02]\n  set xtics 0,0.2,1\n"
-                      "  set ytics 0,0.2,1\n  set xlabel 'Threshold'\n  set ylabel 'F2'\n"
-                      "  set key below noenhanced samplen 2\n",
-                  panels);
+  figure.files["threshold.gp"] = PanelScript(
+      figure.name,
+      kPanelPx,
+      kPanelHeightPx + 20,
+      std::string(kPanelStyle) +
+          "  set xrange [0:1]\n  set yrange [0:1.02]\n  set xtics 0,0.2,1\n"
+          "  set ytics 0,0.2,1\n  set xlabel 'Threshold' offset 0,0.5\n  set ylabel 'F2'\n"
+          "  set key below noenhanced samplen 2\n",
+      panels);
   return figure;
 }
 
@@ -284,7 +284,7 @@ Figure ScoreFigure(const std::vector<std::string>& names,
       kPanelHeightPx + 40,
       std::string(kPanelStyle) +
           "  set xrange [0:1]\n  set yrange [0:*]\n  set xtics 0,0.2,1\n  set boxwidth 0.018\n"
-          "  set xlabel 'Score'\n  set ylabel 'Candidates'\n"
+          "  set xlabel 'Score' offset 0,0.5\n  set ylabel 'Candidates'\n"
           "  set key below noenhanced samplen 2 maxcols 1 Left reverse\n",
       panels);
   return figure;

@@ -14,9 +14,10 @@ namespace {
 
 constexpr int64_t kTilePx = 176;
 constexpr int64_t kGapPx = 4;
+constexpr int64_t kRingPx = 2;
 
 // Colours: greys, then the outlines of Okabe and Ito's orange and sky blue, and the gap.
-constexpr int64_t kNumGreys = 200;
+constexpr int64_t kNumGreys = 96;  // few, so that files stay small
 constexpr int64_t kReferenceIndex = kNumGreys;
 constexpr int64_t kPredictionIndex = kNumGreys + 1;
 constexpr int64_t kGapIndex = kNumGreys + 2;
@@ -56,14 +57,16 @@ Tensor Pixels(const Volume& volume, const GalleryView& view, Cut cut, Interpolat
   return plane_XYZ.select(2, 0).t().contiguous();
 }
 
-// 3 x 3 neighbourhood; beyond the picture there is nothing.
+// Within kRingPx pixels of the mask; beyond the picture there is nothing.
 Tensor Grown(const Tensor& mask_RC) {
-  return at::max_pool2d(mask_RC.to(at::kFloat).unsqueeze(0), {3, 3}, {1, 1}, {1, 1})[0] > 0;
+  constexpr int64_t kSide = 2 * kRingPx + 1;
+  return at::max_pool2d(
+             mask_RC.to(at::kFloat).unsqueeze(0), {kSide, kSide}, {1, 1}, {kRingPx, kRingPx})[0] >
+         0;
 }
 
 Tensor InnerRing(const Tensor& mask_RC) {
-  const Tensor outside = mask_RC.logical_not();
-  return mask_RC.logical_and(Grown(outside));
+  return mask_RC.logical_and(Grown(mask_RC.logical_not()));
 }
 
 Tensor OuterRing(const Tensor& mask_RC) {

@@ -61,6 +61,8 @@ bool IsMethod(const std::string& key) {
 
 std::string Words(std::string key) {
   for (char& c : key) c = c == '_' ? ' ' : c;
+  const std::size_t large = key.find("ge 1ml");
+  if (large != std::string::npos) key.replace(large, 6, ">= 1 mL");
   return key;
 }
 
@@ -99,10 +101,10 @@ bool HasInterval(const Reproduction& r) {
   return std::isfinite(r.interval.low) && std::isfinite(r.interval.high);
 }
 
-std::string ReproducedCell(const Reproduction& r) {
+std::string ReproducedCell(const PublishedValue& value, const Reproduction& r) {
   if (!r.text.empty()) return r.text;
   if (std::isnan(r.value)) return "-";
-  std::string cell = Digits(r.value);
+  std::string cell = value.path[0] == "table1" ? ShortCell(r.value) : Digits(r.value);
   if (HasInterval(r)) {
     cell += fmt::format(" [{}-{}]", ShortCell(r.interval.low), ShortCell(r.interval.high));
   }
@@ -127,7 +129,7 @@ std::vector<std::string> RowOf(const PublishedValue& value,
   const bool number = has && !value.numbers.empty() && !std::isnan(found->second.value);
   return {Quantity(value),
           IsMethod(value.path.back()) ? value.path.back() : "",
-          has ? ReproducedCell(found->second) : kNotHere,
+          has ? ReproducedCell(value, found->second) : kNotHere,
           of_preprint ? "-" : PublishedCell(value),
           number ? ShortCell(found->second.value - value.numbers[0]) : "-",
           has ? InsideCell(value, found->second) : "-",

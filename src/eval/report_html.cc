@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sap/eval/report_html.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -11,6 +12,8 @@
 
 namespace sap::eval {
 namespace {
+
+constexpr int kSmallPx = 480;
 
 // The drawing's own width in pixels: without it a browser stretches it over the whole page.
 int SvgWidth(const std::string& svg) {
@@ -31,9 +34,16 @@ std::string Picture(const ReportPicture& picture) {
       EscapedHtml(picture.caption));
 }
 
+// On paper three small pictures stand beside each other; a wide one takes the whole width.
+bool IsSmall(const PictureRow& row) {
+  return std::all_of(row.pictures.begin(), row.pictures.end(), [](const ReportPicture& picture) {
+    return SvgWidth(picture.bytes) <= kSmallPx;
+  });
+}
+
 std::string Row(const PictureRow& row) {
   std::string html = row.title.empty() ? "" : "<h3>" + EscapedHtml(row.title) + "</h3>\n";
-  html += fmt::format("<div class=\"row{}\">\n", row.pictures.size() > 1 ? " pair" : "");
+  html += fmt::format("<div class=\"row{}\">\n", IsSmall(row) ? " small" : "");
   for (const ReportPicture& picture : row.pictures) html += Picture(picture);
   return html + "</div>\n";
 }
@@ -42,10 +52,12 @@ std::string Paragraph(const std::string& text, const char* kind) {
   return text.empty() ? "" : fmt::format("<p class=\"{}\">{}</p>\n", kind, EscapedHtml(text));
 }
 
-// A section with pictures begins a sheet of paper, so that they stand with their heading.
+// Sections of many pictures begin a sheet of paper.
 std::string Section(const ReportSection& section, std::size_t number) {
+  std::size_t num_pictures = 0;
+  for (const PictureRow& row : section.rows) num_pictures += row.pictures.size();
   std::string html = fmt::format("<section{}><h2 id=\"s{}\">{}</h2>\n",
-                                 section.rows.empty() ? "" : " class=\"paper\"",
+                                 num_pictures > 3 ? " class=\"fresh\"" : "",
                                  number,
                                  EscapedHtml(section.title));
   html += Paragraph(section.note, "note") + HtmlFromMarkdown(section.markdown);

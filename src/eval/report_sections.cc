@@ -19,12 +19,12 @@ std::string TestsTable(const Comparison& comparison) {
                "p (Bonferroni)",
                "p (Holm)",
                "",
-               "median difference, 95 %"});
+               "difference, 95 % interval"});
   for (const MetricComparison& row : comparison.metrics) {
     for (const PairTest& t : row.tests) {
       table.AddRow({row.metric.title,
                     comparison.method_names[t.first] + " / " + comparison.method_names[t.second],
-                    t.name + ", " + t.test.method,
+                    (t.name == "wilcoxon" ? "Wilcoxon, " : "Mann-Whitney, ") + t.test.method,
                     t.n_first == t.n_second ? fmt::format("{}", t.n_first)
                                             : fmt::format("{}, {}", t.n_first, t.n_second),
                     std::isnan(t.test.p) ? "-" : fmt::format("{:.3g}", t.test.p),

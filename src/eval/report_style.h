@@ -35,7 +35,7 @@ tbody tr:hover{background:#f6f8fa}
 .row{display:flex;flex-wrap:wrap;gap:1rem 1.5rem;margin:.75rem 0 1.25rem}
 figure{margin:0;min-width:0;max-width:100%}
 figure .scroll{margin:0}
-figure img{display:block;max-width:none}
+figure img{display:block;max-width:max(100%,28rem);height:auto}
 figcaption{font-size:.85rem;color:#57606a;max-width:46rem;padding-top:.35rem}
 figcaption b{color:#1f2328}
 details{margin:.75rem 0}
@@ -45,17 +45,21 @@ line-height:1.4}
 @media (max-width:40rem){body{padding:1rem .9rem 3rem;font-size:15px}h1{font-size:1.5rem}
 .facts{grid-template-columns:minmax(0,1fr);gap:0}.facts dd{margin-bottom:.5rem}}
 @media print{@page{margin:14mm}
-body{max-width:none;padding:0;font-size:10pt;color:#000}
-nav,.row,figure,tr,dl{break-inside:avoid}
-h1,h2,h3{break-after:avoid}
+body{max-width:none;padding:0;font-size:9.5pt;color:#000}
+h2{margin-top:1.5rem;font-size:1.2rem}
+nav,figure,tr,dl,li{break-inside:avoid}
+h1,h2,h3,.note{break-after:avoid}
+.fresh{break-before:page}
 .scroll{overflow:visible}
 thead{display:table-header-group}
-table{font-size:7.5pt;width:100%}
-th,td{padding:.15rem .3rem}
+table{font-size:7.5pt}
+th,td{padding:.15rem .4rem}
 td{white-space:normal}
-.paper{break-before:page}
+.row{display:block}
+.row figure{margin-bottom:.75rem}
+.small{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:.5rem}
+h3+.small{break-inside:avoid}
 figure img{max-width:100%;height:auto}
-.pair figure{max-width:48%}
 a{color:inherit;text-decoration:none}}
 )css";
 

@@ -133,9 +133,9 @@ TEST(GalleryPng, EqualMasksShowBothOutlines) {
   const Box box{.begin_vox = {23, 23, 23}, .end_vox = {27, 27, 27}};
   const Tensor rgb_RC3 = DecodedRgb(GalleryPng(Exam(false, box), kView));
   const int64_t tile = (rgb_RC3.size(0) - 4) / 2;
-  // Half a millimetre a pixel: a square of 16; rings of 16^2 - 14^2 and 18^2 - 16^2.
-  EXPECT_EQ(IsOrange(rgb_RC3.slice(0, 0, tile)).sum().item<int64_t>(), 60);
-  EXPECT_EQ(IsBlue(rgb_RC3.slice(0, 0, tile)).sum().item<int64_t>(), 68);
+  // Half a millimetre a pixel: a square of 16; rings of 16^2 - 12^2 and 20^2 - 16^2.
+  EXPECT_EQ(IsOrange(rgb_RC3.slice(0, 0, tile)).sum().item<int64_t>(), 112);
+  EXPECT_EQ(IsBlue(rgb_RC3.slice(0, 0, tile)).sum().item<int64_t>(), 144);
 }
 
 TEST(ViewOf, IsAsWideAsTwiceTheLesion) {
@@ -144,7 +144,7 @@ TEST(ViewOf, IsAsWideAsTwiceTheLesion) {
   EXPECT_EQ(ViewOf(item, grid).side_mm, 240);
   EXPECT_EQ(ViewOf(item, grid).centre_lps_mm, (XyzDouble{10, 42, 15}));
   item.box.end_vox = {2, 2, 2};
-  EXPECT_EQ(ViewOf(item, grid).side_mm, 80);
+  EXPECT_EQ(ViewOf(item, grid).side_mm, 60);
 }
 
 }  // namespace

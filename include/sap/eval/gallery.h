@@ -38,9 +38,9 @@ struct GalleryExam {
 
 struct GalleryView {
   XyzDouble centre_lps_mm;
-  double side_mm = 80;
+  double side_mm = 60;
 };
-// Where an item is looked at: its centroid's voxel, and as wide as twice its box, 80 mm at least.
+// Where an item is looked at: its centroid's voxel, and as wide as twice its box, 60 mm at least.
 GalleryView ViewOf(const GalleryItem& item, const Geometry& grid);
 
 // PNG bytes: a coronal cut above an axial one for each image, radiological (the patient's left on
