@@ -138,7 +138,7 @@ eval::CaseInput LoadLesionCase(const CasePair& pair) {
   const Volume reference = ReadLabels(pair.reference);
   const Volume prediction = ReadVolume(pair.prediction);
   return {.id = pair.id,
-          .reference_XYZ = reference.data() != 0,
+          .reference_XYZ = reference.data(),
           .probability_XYZ =
               pair.is_probability ? prediction.data() : (prediction.data() > 0).to(at::kFloat),
           .spacing_mm = reference.geometry().spacing_mm};

@@ -7,11 +7,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/evaluate_folds.h"
 #include "cli/evaluate_report.h"
 #include "sap/core/error.h"
 #include "sap/core/files.h"
 #include "sap/core/log.h"
 #include "sap/core/progress.h"
+#include "sap/eval/means.h"
 #include "sap/eval/report.h"
 
 namespace sap::cli {
@@ -25,6 +27,12 @@ eval::CaseLoader LesionLoader(const std::vector<CasePair>& pairs, Progress& prog
     progress.Advance(1, input.id);
     return input;
   };
+}
+
+std::vector<std::string> IdsOf(const std::vector<CasePair>& pairs) {
+  std::vector<std::string> ids;
+  for (const CasePair& pair : pairs) ids.push_back(pair.id);
+  return ids;
 }
 
 MethodPairs ParseMethod(const std::string& text) {
@@ -86,6 +94,30 @@ double Threshold(const EvaluateOptions& options, MethodPairs& method, json& reco
   return choice.threshold;
 }
 
+eval::ThresholdSource SourceOf(const EvaluateOptions& options) {
+  if (options.threshold) return eval::ThresholdSource::kGiven;
+  if (options.tuning_cases.empty()) return eval::ThresholdSource::kDefault;
+  return options.tuning_prediction_dir ? eval::ThresholdSource::kHeldOut
+                                       : eval::ThresholdSource::kInSample;
+}
+
+// Pooled, patient and fold means of every method: into summary.json and the report.
+eval::ReportSection MeansOf(const std::vector<std::string>& names,
+                            const std::vector<eval::LesionSummary>& summaries,
+                            const std::vector<int>& fold_of_case,
+                            json& summary) {
+  std::vector<std::vector<eval::MeanRow>> rows;
+  for (std::size_t m = 0; m < names.size(); ++m) {
+    rows.push_back(eval::Means(summaries[m], fold_of_case));
+    summary["means"][names[m]] = eval::MeansJson(rows.back());
+  }
+  return {.title = "Means",
+          .note =
+              "Of the counts summed over exams; of one value per patient; of the folds' patient "
+              "means (option folds). Papers that give a mean seldom say which.",
+          .markdown = eval::MeansMarkdown(names, rows)};
+}
+
 }  // namespace
 
 bool IsMethodName(const std::string& name) {
@@ -128,6 +160,10 @@ int EvaluateLesionMethods(const EvaluateOptions& options,
   std::vector<eval::LesionSummary> summaries;
   std::vector<eval::MethodCurves> curves;
   json summary = record;
+  std::vector<int> fold_of_case;  // all methods have the same cases
+  if (options.folds) {
+    fold_of_case = FoldsOfCases(*options.folds, options.reference_dir, IdsOf(methods[0].pairs));
+  }
   for (MethodPairs& method : methods) {
     json own_record = record;
     const double threshold = Threshold(options, method, own_record);
@@ -136,7 +172,8 @@ int EvaluateLesionMethods(const EvaluateOptions& options,
     summaries.push_back(eval::EvaluateLesions(
         method.pairs.size(), LesionLoader(method.pairs, progress), threshold, options.match));
     progress.Finish();
-    curves.push_back(eval::CurvesOf(method.name, summaries.back(), options.froc));
+    curves.push_back(
+        eval::CurvesOf(method.name, summaries.back(), options.froc, options.compare.seed));
     own_record["froc"] = eval::CurvesJson(curves.back(), options.froc);
     if (methods.size() > 1) {
       eval::WriteReport(fs::path(options.output_dir) / method.name, summaries.back(), own_record);
@@ -148,13 +185,20 @@ int EvaluateLesionMethods(const EvaluateOptions& options,
   }
   const eval::Comparison comparison = eval::CompareMethods(names, summaries, options.compare);
   summary["comparison"] = eval::ComparisonJson(comparison);
+  std::vector<eval::ReportSection> sections = {MeansOf(names, summaries, fold_of_case, summary)};
   if (methods.size() > 1) {
     WriteFileAtomically(fs::path(options.output_dir) / "summary.json", summary.dump(2) + "\n");
   } else {
     eval::WriteReport(options.output_dir, summaries[0], summary);
     summary.update(eval::SummaryJson(summaries[0]));
   }
-  WriteComparison(options, methods, comparison, summaries, curves, summary);
+  eval::MethodResults results{.comparison = comparison,
+                              .summaries = summaries,
+                              .curves = curves,
+                              .threshold_source = SourceOf(options),
+                              .froc = options.froc};
+  for (const MethodPairs& method : methods) results.tunings.push_back(method.tuning);
+  WriteComparison(options, methods, results, std::move(sections), summary);
   if (context.json) {
     std::cout << summary.dump(2) << "\n";
   } else if (!context.quiet) {

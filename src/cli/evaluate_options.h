@@ -46,6 +46,7 @@ struct EvaluateOptions {
   eval::CompareOptions compare;
   eval::FeatureOptions feature_study;
   std::optional<std::string> published_values;
+  std::optional<std::string> folds;
   bool figures = true;
   std::optional<std::string> image_dir;
   std::vector<std::string> image_names = {"T1", "b1000"};
@@ -88,6 +89,10 @@ struct EvaluateOptions {
     feature_study.Describe(v);
     v.Field("published_values", published_values)
         .Help("published_values.yaml to compare with methods of the same names; null = none");
+    v.Field("folds", folds)
+        .Help(
+            "split that the models were trained with (sap-split, nnU-Net's list, or CSV "
+            "case,fold): means over folds beside those over patients; null = none");
     v.Field("figures", figures).Help("draw figures (gnuplot) and put them into report.html");
     v.Field("image_dir", image_dir)
         .Help("case folders with images for the pictures of lesions; null = reference_dir");

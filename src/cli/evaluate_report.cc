@@ -2,6 +2,7 @@
 #include "cli/evaluate_report.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <nlohmann/json.hpp>
 
@@ -10,19 +11,11 @@
 #include "sap/core/files.h"
 #include "sap/core/log.h"
 #include "sap/eval/published.h"
-#include "sap/eval/report_sections.h"
 
 namespace sap::cli {
 namespace {
 
 using nlohmann::json;
-
-eval::ThresholdSource SourceOf(const EvaluateOptions& options) {
-  if (options.threshold) return eval::ThresholdSource::kGiven;
-  if (options.tuning_cases.empty()) return eval::ThresholdSource::kDefault;
-  return options.tuning_prediction_dir ? eval::ThresholdSource::kHeldOut
-                                       : eval::ThresholdSource::kInSample;
-}
 
 // Every published value beside this run's; also as published.md.
 std::vector<eval::ReportSection> ComparePublished(const EvaluateOptions& options,
@@ -58,22 +51,18 @@ void WriteTables(const fs::path& folder,
 
 void WriteComparison(const EvaluateOptions& options,
                      const std::vector<MethodPairs>& methods,
-                     const eval::Comparison& comparison,
-                     const std::vector<eval::LesionSummary>& summaries,
-                     const std::vector<eval::MethodCurves>& curves,
+                     const eval::MethodResults& results,
+                     std::vector<eval::ReportSection> sections,
                      const json& summary) {
   const fs::path folder = options.output_dir;
-  WriteTables(folder, comparison, curves);
-  eval::MethodResults results{.comparison = comparison,
-                              .summaries = summaries,
-                              .curves = curves,
-                              .threshold_source = SourceOf(options),
-                              .froc = options.froc};
-  for (const MethodPairs& method : methods) results.tunings.push_back(method.tuning);
-  std::vector<eval::ReportSection> sections = eval::LesionSections(results);
+  WriteTables(folder, results.comparison, results.curves);
+  std::vector<eval::ReportSection> lesions = eval::LesionSections(results);
+  sections.insert(sections.begin(),
+                  std::make_move_iterator(lesions.begin()),
+                  std::make_move_iterator(lesions.end()));
   if (options.figures) {
     DrawFigures(folder / "figures", sections);
-    sections.push_back(DrawGallery(options, methods, summaries, folder / "figures"));
+    sections.push_back(DrawGallery(options, methods, results.summaries, folder / "figures"));
   }
   if (options.published_values) {
     for (eval::ReportSection& section : ComparePublished(options, results)) {

@@ -7,16 +7,17 @@
 
 #include "cli/evaluate_methods.h"
 #include "cli/evaluate_options.h"
-#include "sap/eval/report_compare.h"
+#include "sap/eval/report_sections.h"
 
 namespace sap::cli {
 
 // What stands beside the methods' own tables: Table 1, tests, curves, figures and report.html.
+// `sections` are further ones, between those of the lesions and the pictures; their figures are
+// drawn too.
 void WriteComparison(const EvaluateOptions& options,
                      const std::vector<MethodPairs>& methods,
-                     const eval::Comparison& comparison,
-                     const std::vector<eval::LesionSummary>& summaries,
-                     const std::vector<eval::MethodCurves>& curves,
+                     const eval::MethodResults& results,
+                     std::vector<eval::ReportSection> sections,
                      const nlohmann::json& summary);
 
 }  // namespace sap::cli

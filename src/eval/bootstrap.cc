@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include <boost/math/special_functions/beta.hpp>
@@ -15,9 +14,6 @@
 
 namespace sap::eval {
 namespace {
-
-constexpr Interval kNone{std::numeric_limits<double>::quiet_NaN(),
-                         std::numeric_limits<double>::quiet_NaN()};
 
 // of_resample(indices) for every resample, in order, on the process's threads.
 std::vector<double> Resample(
@@ -116,7 +112,7 @@ Interval BootstrapInterval(std::span<const double> values,
 Interval ClusterBootstrapInterval(const std::vector<std::vector<double>>& values_of_patient,
                                   const Statistic& statistic,
                                   const BootstrapOptions& options) {
-  if (values_of_patient.empty()) return kNone;
+  if (values_of_patient.empty()) return kNoInterval;
   const auto of_resample = [&](const std::vector<int64_t>& indices) {
     return statistic(Gather(values_of_patient, indices));
   };
@@ -132,7 +128,7 @@ Interval ClusterBootstrapDifference(const std::vector<std::vector<double>>& a_of
             "{} patients against {}",
             a_of_patient.size(),
             b_of_patient.size());
-  if (a_of_patient.empty()) return kNone;
+  if (a_of_patient.empty()) return kNoInterval;
   const auto of_resample = [&](const std::vector<int64_t>& indices) {
     return statistic(Gather(a_of_patient, indices)) - statistic(Gather(b_of_patient, indices));
   };
@@ -141,7 +137,7 @@ Interval ClusterBootstrapDifference(const std::vector<std::vector<double>>& a_of
 }
 
 Interval ExactMedianInterval(std::span<const double> values, double confidence) {
-  if (values.empty()) return kNone;
+  if (values.empty()) return kNoInterval;
   std::vector<double> x(values.begin(), values.end());
   std::sort(x.begin(), x.end());
   Interval interval{x.back(), x.back()};

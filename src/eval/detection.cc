@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <future>
 #include <limits>
 
 #include <ATen/ATen.h>
 
+#include "eval/probability_scan.h"
 #include "eval/volume_rule.h"
 #include "sap/core/error.h"
+#include "sap/core/parallel.h"
 #include "sap/eval/stats.h"
 #include "sap/eval/threshold.h"
 
@@ -35,12 +38,21 @@ bool TouchesLesion(const MatchResult& match, const Candidate& candidate, bool la
   });
 }
 
-Tensor Crop(const Tensor& labels_XYZ, const Box& box) {
-  Tensor crop_XYZ = labels_XYZ;
-  for (std::size_t a = 0; a < 3; ++a) {
-    crop_XYZ = crop_XYZ.slice(static_cast<int64_t>(a), box.begin_vox[a], box.end_vox[a]);
+// The voxels of a box whose label is one of `wanted`, bool.
+Tensor CropMask(const Tensor& labels_XYZ, const Box& box, const std::vector<int32_t>& wanted) {
+  const XyzInt size_vox = box.SizeVox();
+  Tensor mask_XYZ = at::empty({size_vox.x, size_vox.y, size_vox.z}, at::kBool);
+  bool* out = mask_XYZ.data_ptr<bool>();
+  const int32_t* labels = labels_XYZ.data_ptr<int32_t>();
+  for (int64_t x = box.begin_vox.x; x < box.end_vox.x; ++x) {
+    for (int64_t y = box.begin_vox.y; y < box.end_vox.y; ++y) {
+      const int32_t* row = labels + (x * labels_XYZ.size(1) + y) * labels_XYZ.size(2);
+      for (int64_t z = box.begin_vox.z; z < box.end_vox.z; ++z) {
+        *out++ = row[z] != 0 && std::find(wanted.begin(), wanted.end(), row[z]) != wanted.end();
+      }
+    }
   }
-  return crop_XYZ;
+  return mask_XYZ;
 }
 
 // A lesion's surface against that of its paired candidates, inside their common box.
@@ -50,21 +62,17 @@ SurfaceScores LesionSurface(const ReferenceLesion& lesion,
                             const XyzDouble& spacing_mm,
                             const std::vector<double>& tolerances_mm) {
   Box box = lesion.component.box;
+  std::vector<int32_t> paired;
   for (const int64_t c : lesion.paired) {
-    const Box& other = match.candidates[static_cast<std::size_t>(c)].component.box;
+    const Component& component = match.candidates[static_cast<std::size_t>(c)].component;
+    paired.push_back(component.label);
     for (std::size_t a = 0; a < 3; ++a) {
-      box.begin_vox[a] = std::min(box.begin_vox[a], other.begin_vox[a]);
-      box.end_vox[a] = std::max(box.end_vox[a], other.end_vox[a]);
+      box.begin_vox[a] = std::min(box.begin_vox[a], component.box.begin_vox[a]);
+      box.end_vox[a] = std::max(box.end_vox[a], component.box.end_vox[a]);
     }
   }
-  const Tensor candidates_XYZ = Crop(labels.candidate_XYZ, box);
-  Tensor paired_XYZ = at::zeros(candidates_XYZ.sizes(), at::kBool);
-  for (const int64_t c : lesion.paired) {
-    const int32_t label = match.candidates[static_cast<std::size_t>(c)].component.label;
-    paired_XYZ.logical_or_(candidates_XYZ.eq(label));
-  }
-  return CompareSurfaces(Crop(labels.reference_XYZ, box).eq(lesion.component.label),
-                         paired_XYZ,
+  return CompareSurfaces(CropMask(labels.reference_XYZ, box, {lesion.component.label}),
+                         CropMask(labels.candidate_XYZ, box, paired),
                          spacing_mm,
                          tolerances_mm);
 }
@@ -135,7 +143,7 @@ DetectionCounts CountLarge(const MatchResult& match) {
   return counts;
 }
 
-void RequireValid(const CaseInput& input) {
+void RequireOneGrid(const CaseInput& input) {
   SAP_REQUIRE(ErrorKind::kGeometry,
               input.reference_XYZ.dim() == 3 &&
                   input.reference_XYZ.sizes() == input.probability_XYZ.sizes(),
@@ -144,6 +152,10 @@ void RequireValid(const CaseInput& input) {
               input.id,
               ShapeString(input.reference_XYZ),
               ShapeString(input.probability_XYZ));
+}
+
+void RequireValid(const CaseInput& input) {
+  RequireOneGrid(input);
   const Tensor& probability_XYZ = input.probability_XYZ;
   if (!probability_XYZ.is_floating_point() || probability_XYZ.numel() == 0) return;
   // One pass tells all: NaN makes both ends NaN.
@@ -164,21 +176,23 @@ void RequireValid(const CaseInput& input) {
 }
 
 CaseLesions EvaluateCase(const CaseInput& input, double threshold, const MatchOptions& options) {
-  RequireValid(input);
-  const Tensor reference_XYZ = input.reference_XYZ != 0;
-  const Tensor predicted_XYZ = input.probability_XYZ >= threshold;
+  RequireOneGrid(input);
+  const Tensor& reference_XYZ = input.reference_XYZ;
+  const Tensor predicted_XYZ = AtLeast(input, threshold);
   MatchLabels labels;
   CaseLesions result{
       .id = input.id,
       .match = MatchLesions(reference_XYZ, predicted_XYZ, input.spacing_mm, options, &labels)};
-  ScoreCandidates(labels, input.probability_XYZ, result.match);
-  for (const ReferenceLesion& lesion : result.match.lesions) {
-    const bool scored = lesion.detected() && !lesion.ignored;
-    result.surfaces.push_back(
-        scored ? LesionSurface(
-                     lesion, result.match, labels, input.spacing_mm, options.nsd_tolerances_mm)
-               : SurfaceScores{});
-  }
+  ScoreCandidates(labels, input.probability_XYZ, result.match, options.candidate_score);
+  result.surfaces.resize(result.match.lesions.size());
+  ParallelFor(std::ssize(result.surfaces), 1, [&](int64_t begin, int64_t end) {
+    for (auto g = static_cast<std::size_t>(begin); g < static_cast<std::size_t>(end); ++g) {
+      const ReferenceLesion& lesion = result.match.lesions[g];
+      if (!lesion.detected() || lesion.ignored) continue;
+      result.surfaces[g] =
+          LesionSurface(lesion, result.match, labels, input.spacing_mm, options.nsd_tolerances_mm);
+    }
+  });
   result.all = CountAll(result.match);
   result.large = CountLarge(result.match);
   result.voxels = CountOverlap(reference_XYZ, predicted_XYZ);
@@ -195,20 +209,30 @@ CaseLesions EvaluateCase(const CaseInput& input, double threshold, const MatchOp
   return result;
 }
 
+void ForEachCase(std::size_t num_cases,
+                 const CaseLoader& load,
+                 const std::function<void(const CaseInput& input)>& visit) {
+  std::future<CaseInput> next;
+  for (std::size_t i = 0; i < num_cases; ++i) {
+    const CaseInput input = next.valid() ? next.get() : load(i);
+    if (i + 1 < num_cases && NumThreads() > 1) next = std::async(std::launch::async, load, i + 1);
+    visit(input);
+  }
+}
+
 LesionSummary EvaluateLesions(std::size_t num_cases,
                               const CaseLoader& load,
                               double threshold,
                               const MatchOptions& options) {
   LesionSummary summary{.threshold = threshold, .options = options};
-  for (std::size_t i = 0; i < num_cases; ++i) {
-    const CaseInput input = load(i);
+  ForEachCase(num_cases, load, [&](const CaseInput& input) {
     summary.cases.push_back(EvaluateCase(input, threshold, options));
     if (options.matching == Matching::kAnyOverlap) {
       summary.sweeps.push_back(SweepThresholds(input, DefaultThresholds(), options));
     }
     summary.pooled_all += summary.cases.back().all;
     summary.pooled_large += summary.cases.back().large;
-  }
+  });
   return summary;
 }
 

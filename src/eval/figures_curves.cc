@@ -19,24 +19,51 @@ constexpr int kNumHistogramBars = 22;
 
 constexpr const char* kGrid = "  set grid lt 1 lc rgb '#e4e7eb'\n";
 
+// The curve's point at a limit between two of its points.
+FrocPoint Between(const FrocPoint& a, const FrocPoint& b, double fp_per_exam) {
+  const double share = (fp_per_exam - a.fp_per_exam) / (b.fp_per_exam - a.fp_per_exam);
+  const auto mix = [share](double x, double y) { return x + share * (y - x); };
+  return {.fp_per_exam = fp_per_exam,
+          .sensitivity = mix(a.sensitivity, b.sensitivity),
+          .band = {mix(a.band.low, b.band.low), mix(a.band.high, b.band.high)}};
+}
+
 // Up to the limit: interpolated there, or held from the last point.
 std::string PointsCsv(const FrocCurve& curve, double limit_fp, CurveEnd end) {
-  Table table({"fp_per_exam", "sensitivity"});
+  Table table({"fp_per_exam", "sensitivity", "sensitivity_low", "sensitivity_high"});
+  const auto add = [&](const FrocPoint& p) {
+    table.AddRow({Cell(p.fp_per_exam), Cell(p.sensitivity), Cell(p.band.low), Cell(p.band.high)});
+  };
   FrocPoint last;
   for (const FrocPoint& point : curve.points) {
     if (point.fp_per_exam > limit_fp) {
-      const double share = (limit_fp - last.fp_per_exam) / (point.fp_per_exam - last.fp_per_exam);
-      table.AddRow({Cell(limit_fp),
-                    Cell(last.sensitivity + share * (point.sensitivity - last.sensitivity))});
+      add(Between(last, point, limit_fp));
       return table.Csv();
     }
-    table.AddRow({Cell(point.fp_per_exam), Cell(point.sensitivity)});
+    add(point);
     last = point;
   }
   if (end == CurveEnd::kHold && last.fp_per_exam < limit_fp) {
-    table.AddRow({Cell(limit_fp), Cell(last.sensitivity)});
+    last.fp_per_exam = limit_fp;
+    add(last);
   }
   return table.Csv();
+}
+
+bool HasBand(const FrocCurve& curve) {
+  return std::any_of(curve.points.begin(), curve.points.end(), [](const FrocPoint& point) {
+    return std::isfinite(point.band.low);
+  });
+}
+
+// "7.100 [6.200-8.000]"
+std::string AreaText(const FrocCurve& curve,
+                     const Interval& interval,
+                     double limit_fp,
+                     CurveEnd end) {
+  const std::string area = ShortCell(FrocArea(curve, limit_fp, end));
+  if (!std::isfinite(interval.low)) return area;
+  return fmt::format("{} [{}-{}]", area, ShortCell(interval.low), ShortCell(interval.high));
 }
 
 std::string KeyBelow(const std::vector<std::string>& titles) {
@@ -90,6 +117,7 @@ Figure FrocFigure(const std::vector<MethodCurves>& curves,
       options.limit_all_fp,
       large_ml,
       options.limit_large_fp);
+  std::vector<std::string> bands;
   std::vector<std::string> drawings;
   std::vector<std::string> titles;
   const auto draw = [&](std::size_t m, bool large) {
@@ -97,17 +125,30 @@ Figure FrocFigure(const std::vector<MethodCurves>& curves,
     const double limit_fp = large ? options.limit_large_fp : options.limit_all_fp;
     const std::string file = fmt::format("froc_{}_{}.csv", large ? "large" : "all", m + 1);
     figure.files[file] = PointsCsv(curve, limit_fp, options.end);
-    titles.push_back(fmt::format("{}, {}: {}",
-                                 curves[m].name,
-                                 large ? fmt::format(">= {:g} mL", large_ml) : "all",
-                                 ShortCell(FrocArea(curve, limit_fp, options.end))));
+    titles.push_back(
+        fmt::format("{}, {}: {}",
+                    curves[m].name,
+                    large ? fmt::format(">= {:g} mL", large_ml) : "all",
+                    AreaText(curve,
+                             large ? curves[m].large_intervals.area : curves[m].all_intervals.area,
+                             limit_fp,
+                             options.end)));
     drawings.push_back(fmt::format("{} using 1:2 skip 1 {} title {}",
                                    Quoted(file),
                                    Line(m, curve.points.size(), large ? 2 : 1),
                                    Quoted(titles.back())));
+    if (large || !HasBand(curve)) return;
+    bands.push_back(fmt::format(
+        "{} using 1:3:4 skip 1 with filledcurves lc rgb '{}' fs transparent solid 0.12 notitle",
+        Quoted(file),
+        MethodColour(m)));
   };
   for (std::size_t m = 0; m < curves.size(); ++m) draw(m, false);
   for (std::size_t m = 0; m < curves.size(); ++m) draw(m, true);
+  if (!bands.empty()) {
+    figure.caption += " Shaded: 95 % of the curves over resampled patients, all lesions.";
+  }
+  drawings.insert(drawings.begin(), bands.begin(), bands.end());
   const std::string body = fmt::format(
       "{}{}  set xlabel 'False positives per exam' offset 0,0.5\n  set ylabel 'Sensitivity'\n"
       "  set xrange [0:{:g}]\n  set yrange [0:1.02]\n  set xtics nomirror\n"

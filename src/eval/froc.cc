@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "sap/core/error.h"
 #include "sap/eval/stats.h"
@@ -17,17 +18,33 @@ double Share(int64_t part, int64_t whole) {
   return whole == 0 ? kNaN : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-// Pooled counts at each threshold.
-std::vector<DetectionCounts> Pool(const std::vector<std::vector<ThresholdCounts>>& cases,
-                                  LesionSize size) {
-  std::vector<DetectionCounts> pooled(cases[0].size());
+struct SweepStep {
+  DetectionCounts pooled;
+  double sensitivity = 0;  // by the rule of averaging
+};
+
+std::vector<SweepStep> Pool(const std::vector<std::vector<ThresholdCounts>>& cases,
+                            LesionSize size,
+                            FrocAverage average) {
+  std::vector<SweepStep> steps(cases[0].size());
+  int64_t num_patients = 0;  // with a lesion
   for (const auto& one : cases) {
-    SAP_CHECK(one.size() == pooled.size(), "{} thresholds, {} expected", one.size(), pooled.size());
+    SAP_CHECK(one.size() == steps.size(), "{} thresholds, {} expected", one.size(), steps.size());
+    const auto counts_at = [&](std::size_t t) -> const DetectionCounts& {
+      return size == LesionSize::kAll ? one[t].all : one[t].large;
+    };
+    num_patients += counts_at(0).lesions > 0 ? 1 : 0;
     for (std::size_t t = 0; t < one.size(); ++t) {
-      pooled[t] += size == LesionSize::kAll ? one[t].all : one[t].large;
+      steps[t].pooled += counts_at(t);
+      if (counts_at(t).lesions > 0) steps[t].sensitivity += counts_at(t).Sensitivity();
     }
   }
-  return pooled;
+  for (SweepStep& step : steps) {
+    step.sensitivity = average == FrocAverage::kPooled
+                           ? step.pooled.Sensitivity()
+                           : step.sensitivity / static_cast<double>(num_patients);
+  }
+  return steps;
 }
 
 double Interpolate(const FrocPoint& a, const FrocPoint& b, double fp) {
@@ -67,15 +84,18 @@ void VisitScores(const std::vector<Hit>& hits, const Visit& visit) {
 
 FrocCurve SweepFroc(const std::vector<std::vector<ThresholdCounts>>& cases,
                     LesionSize size,
-                    double limit_fp) {
+                    double limit_fp,
+                    FrocAverage average) {
   SAP_CHECK(!cases.empty());
-  const std::vector<DetectionCounts> pooled = Pool(cases, size);
-  FrocCurve curve{.points = {{}}, .num_lesions = pooled[0].lesions, .num_exams = std::ssize(cases)};
+  const std::vector<SweepStep> steps = Pool(cases, size, average);
+  FrocCurve curve{
+      .points = {{}}, .num_lesions = steps[0].pooled.lesions, .num_exams = std::ssize(cases)};
   int64_t most = 0;
-  for (const DetectionCounts& counts : pooled) most = std::max(most, counts.false_positives);
-  for (std::size_t t = pooled.size(); t-- > 0;) {
-    const double fp = Share(pooled[t].false_positives, curve.num_exams);
-    const FrocPoint point{fp, pooled[t].Sensitivity(), cases[0][t].threshold};
+  for (const SweepStep& step : steps) most = std::max(most, step.pooled.false_positives);
+  for (std::size_t t = steps.size(); t-- > 0;) {
+    const int64_t false_positives = steps[t].pooled.false_positives;
+    const double fp = Share(false_positives, curve.num_exams);
+    const FrocPoint point{fp, steps[t].sensitivity, cases[0][t].threshold};
     FrocPoint& last = curve.points.back();
     const bool is_origin = curve.points.size() == 1;
     if (fp > last.fp_per_exam || (is_origin && point.sensitivity > 0)) {
@@ -84,7 +104,7 @@ FrocCurve SweepFroc(const std::vector<std::vector<ThresholdCounts>>& cases,
       last = point;
     }
     // Without any false positive there is no maximum to stop at: the curve is its vertical step.
-    if ((most > 0 && pooled[t].false_positives == most) || fp > limit_fp) {
+    if ((most > 0 && false_positives == most) || fp > limit_fp) {
       curve.cut_threshold = point.threshold;
       break;
     }
@@ -106,25 +126,58 @@ FrocCurve FrocFromScores(std::vector<double> lesion_scores,
   return curve;
 }
 
-FrocCurve CandidateFroc(const std::vector<CaseLesions>& cases, LesionSize size) {
-  std::vector<double> lesion_scores;
-  std::vector<double> fp_scores;
+std::vector<ExamScores> ScoresOfExams(const std::vector<CaseLesions>& cases, LesionSize size) {
+  std::vector<ExamScores> exams;
   for (const CaseLesions& one : cases) {
+    ExamScores scores;
     for (const ReferenceLesion& lesion : one.match.lesions) {
       if (lesion.ignored || (size == LesionSize::kLarge && !lesion.large)) continue;
       double score = -kInfinity;
       for (const int64_t c : lesion.candidates) {
         score = std::max(score, one.match.candidates[static_cast<std::size_t>(c)].score);
       }
-      lesion_scores.push_back(score);
+      scores.lesions.push_back(score);
     }
     for (const Candidate& candidate : one.match.candidates) {
       const bool counts =
           size == LesionSize::kAll ? candidate.false_positive : candidate.large_false_positive;
-      if (counts) fp_scores.push_back(candidate.score);
+      if (counts) scores.false_positives.push_back(candidate.score);
+    }
+    exams.push_back(std::move(scores));
+  }
+  return exams;
+}
+
+FrocCurve FrocFromScores(const std::vector<ExamScores>& exams, FrocAverage average) {
+  std::vector<double> lesion_scores;
+  std::vector<double> fp_scores;
+  std::map<double, double> share_at;  // per patient: summed shares of lesions with that score
+  double num_patients = 0;
+  for (const ExamScores& exam : exams) {
+    lesion_scores.insert(lesion_scores.end(), exam.lesions.begin(), exam.lesions.end());
+    fp_scores.insert(fp_scores.end(), exam.false_positives.begin(), exam.false_positives.end());
+    num_patients += exam.lesions.empty() ? 0 : 1;
+    if (average == FrocAverage::kPooled) continue;
+    for (const double score : exam.lesions) {
+      share_at[score] += 1.0 / static_cast<double>(exam.lesions.size());
     }
   }
-  return FrocFromScores(std::move(lesion_scores), std::move(fp_scores), std::ssize(cases));
+  FrocCurve curve =
+      FrocFromScores(std::move(lesion_scores), std::move(fp_scores), std::ssize(exams));
+  if (average == FrocAverage::kPooled) return curve;
+  double share = 0;
+  auto next = share_at.rbegin();
+  for (FrocPoint& point : curve.points) {
+    for (; next != share_at.rend() && next->first >= point.threshold; ++next) share += next->second;
+    point.sensitivity = num_patients > 0 ? share / num_patients : 0.0;
+  }
+  return curve;
+}
+
+FrocCurve CandidateFroc(const std::vector<CaseLesions>& cases,
+                        LesionSize size,
+                        FrocAverage average) {
+  return FrocFromScores(ScoresOfExams(cases, size), average);
 }
 
 double FrocArea(const FrocCurve& curve, double limit_fp, CurveEnd end) {
@@ -148,21 +201,19 @@ double FrocArea(const FrocCurve& curve, double limit_fp, CurveEnd end) {
 
 double SensitivityAt(const FrocCurve& curve, double fp_per_exam) {
   if (curve.num_lesions == 0) return kNaN;
-  double sensitivity = 0;
-  for (std::size_t i = 0; i < curve.points.size(); ++i) {
-    if (curve.points[i].fp_per_exam <= fp_per_exam) {
-      sensitivity = curve.points[i].sensitivity;
-    } else {
-      return Interpolate(curve.points[i - 1], curve.points[i], fp_per_exam);
-    }
-  }
-  return sensitivity;
+  const auto after = std::upper_bound(
+      curve.points.begin(), curve.points.end(), fp_per_exam, [](double fp, const FrocPoint& point) {
+        return fp < point.fp_per_exam;
+      });
+  const FrocPoint& before = *std::prev(after);  // the origin at least
+  return after == curve.points.end() ? before.sensitivity
+                                     : Interpolate(before, *after, fp_per_exam);
 }
 
 double MeanSensitivity(const FrocCurve& curve) {
   double sum = 0;
-  for (const double fp : {0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0}) sum += SensitivityAt(curve, fp);
-  return sum / 7;
+  for (const double fp : kReportedFp) sum += SensitivityAt(curve, fp);
+  return sum / static_cast<double>(kReportedFp.size());
 }
 
 double AveragePrecision(const std::vector<double>& lesion_scores,

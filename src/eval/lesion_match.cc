@@ -2,10 +2,10 @@
 #include "sap/eval/lesion_match.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <numeric>
 #include <set>
+#include <span>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -13,6 +13,7 @@
 #include "eval/match_rule.h"
 #include "eval/volume_rule.h"
 #include "sap/core/error.h"
+#include "sap/eval/stats.h"
 
 namespace sap::eval {
 namespace {
@@ -36,34 +37,48 @@ std::vector<ReferenceLesion> Lesions(const Components& found,
   return lesions;
 }
 
-// Sum of voxel positions per label, turned into centroids by the caller.
-void AddPosition(int32_t label, const XyzDouble& at_vox, std::vector<XyzDouble>& sums) {
-  XyzDouble& sum = sums[static_cast<std::size_t>(label)];
-  for (std::size_t a = 0; a < 3; ++a) sum[a] += at_vox[a];
-}
-
 struct JointHistogram {
   std::map<std::pair<int32_t, int32_t>, int64_t> shared_vox;  // (lesion, candidate) labels
-  std::vector<XyzDouble> lesion_sum_vox;                      // by label
+  std::vector<XyzDouble> lesion_sum_vox;                      // voxel positions by label
   std::vector<XyzDouble> candidate_sum_vox;
 };
 
-// One pass over both label maps gives every overlap and every centroid.
+using RowRuns = std::span<const Run>;
+
+RowRuns RunsOfRow(const RunTable& table, std::size_t row) {
+  const auto first = static_cast<std::size_t>(table.first_of_row[row]);
+  return RowRuns(table.runs)
+      .subspan(first, static_cast<std::size_t>(table.first_of_row[row + 1]) - first);
+}
+
+// Whole numbers far below 2^53: the order of the sum does not matter.
+void AddPositions(RowRuns runs, int64_t x, int64_t y, std::vector<XyzDouble>& sums) {
+  for (const Run& run : runs) {
+    const auto n = static_cast<double>(run.end_z - run.begin_z);
+    XyzDouble& sum = sums[static_cast<std::size_t>(run.label)];
+    sum.x += n * static_cast<double>(x);
+    sum.y += n * static_cast<double>(y);
+    sum.z += n * 0.5 * static_cast<double>(run.begin_z + run.end_z - 1);
+  }
+}
+
+// The runs of all components, row by row, give every overlap and every centroid.
 JointHistogram CountJointly(const Components& reference, const Components& predicted) {
   JointHistogram joint{.lesion_sum_vox = std::vector<XyzDouble>(reference.list.size() + 1),
                        .candidate_sum_vox = std::vector<XyzDouble>(predicted.list.size() + 1)};
-  const int32_t* g = reference.labels_XYZ.data_ptr<int32_t>();
-  const int32_t* c = predicted.labels_XYZ.data_ptr<int32_t>();
   const int64_t size_y = reference.labels_XYZ.size(1);
-  const int64_t size_z = reference.labels_XYZ.size(2);
-  for (int64_t i = 0; i < reference.labels_XYZ.numel(); ++i) {
-    if (g[i] == 0 && c[i] == 0) continue;
-    const XyzDouble at_vox{static_cast<double>(i / (size_y * size_z)),
-                           static_cast<double>(i / size_z % size_y),
-                           static_cast<double>(i % size_z)};
-    if (g[i] != 0) AddPosition(g[i], at_vox, joint.lesion_sum_vox);
-    if (c[i] != 0) AddPosition(c[i], at_vox, joint.candidate_sum_vox);
-    if (g[i] != 0 && c[i] != 0) ++joint.shared_vox[{g[i], c[i]}];
+  const int64_t num_rows = reference.labels_XYZ.size(0) * size_y;
+  for (int64_t row = 0; row < num_rows; ++row) {
+    const RowRuns lesions = RunsOfRow(reference.table, static_cast<std::size_t>(row));
+    const RowRuns candidates = RunsOfRow(predicted.table, static_cast<std::size_t>(row));
+    AddPositions(lesions, row / size_y, row % size_y, joint.lesion_sum_vox);
+    AddPositions(candidates, row / size_y, row % size_y, joint.candidate_sum_vox);
+    for (auto g = lesions.begin(), c = candidates.begin();
+         g != lesions.end() && c != candidates.end();
+         ++(g->end_z < c->end_z ? g : c)) {
+      const int32_t shared = std::min(g->end_z, c->end_z) - std::max(g->begin_z, c->begin_z);
+      if (shared > 0) joint.shared_vox[{g->label, c->label}] += shared;
+    }
   }
   return joint;
 }
@@ -178,6 +193,19 @@ void SetPairs(const std::map<std::pair<int64_t, int64_t>, int64_t>& shared_vox,
   }
 }
 
+double ScoreOf(const std::vector<double>& values, CandidateScore rule) {
+  switch (rule) {
+    case CandidateScore::kMean:
+      return std::accumulate(values.begin(), values.end(), 0.0) /
+             static_cast<double>(values.size());
+    case CandidateScore::kP95:
+      return Quantile(values, 0.95);
+    case CandidateScore::kMax:
+      break;
+  }
+  return *std::max_element(values.begin(), values.end());
+}
+
 }  // namespace
 
 double ReferenceLesion::PairDice() const {
@@ -223,20 +251,27 @@ MatchResult MatchLesions(const Tensor& reference_XYZ,
   return match;
 }
 
-void ScoreCandidates(const MatchLabels& labels, const Tensor& map_XYZ, MatchResult& match) {
-  constexpr double kLowest = -std::numeric_limits<double>::infinity();
+void ScoreCandidates(const MatchLabels& labels,
+                     const Tensor& map_XYZ,
+                     MatchResult& match,
+                     CandidateScore rule) {
   const Tensor map = map_XYZ.to(at::kFloat).contiguous();
   const float* value = map.data_ptr<float>();
   const int32_t* label = labels.candidate_XYZ.data_ptr<int32_t>();
-  std::vector<double> largest;
-  for (int64_t i = 0; i < map.numel(); ++i) {
-    if (label[i] == 0) continue;
-    const auto l = static_cast<std::size_t>(label[i]);
-    if (l >= largest.size()) largest.resize(l + 1, kLowest);
-    largest[l] = std::max(largest[l], static_cast<double>(value[i]));
-  }
+  const int64_t size_y = map.size(1);
+  const int64_t size_z = map.size(2);
   for (Candidate& candidate : match.candidates) {
-    candidate.score = largest[static_cast<std::size_t>(candidate.component.label)];
+    const Box& box = candidate.component.box;
+    std::vector<double> values;
+    for (int64_t x = box.begin_vox.x; x < box.end_vox.x; ++x) {
+      for (int64_t y = box.begin_vox.y; y < box.end_vox.y; ++y) {
+        const int64_t row = (x * size_y + y) * size_z;
+        for (int64_t i = row + box.begin_vox.z; i < row + box.end_vox.z; ++i) {
+          if (label[i] == candidate.component.label) values.push_back(value[i]);
+        }
+      }
+    }
+    candidate.score = ScoreOf(values, rule);
   }
 }
 

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sap/eval/overlap.h"
 
+#include <algorithm>
+#include <atomic>
 #include <limits>
 
 #include <ATen/ATen.h>
 
 #include "sap/core/error.h"
+#include "sap/core/parallel.h"
 
 namespace sap::eval {
 namespace {
@@ -13,6 +16,31 @@ namespace {
 double Ratio(int64_t numerator, int64_t denominator) {
   if (denominator == 0) return std::numeric_limits<double>::quiet_NaN();
   return static_cast<double>(numerator) / static_cast<double>(denominator);
+}
+
+// `neither` is left to the caller. Blocks without any foreground, most of a volume, are passed.
+template <typename G>
+OverlapCounts CountVoxels(const G* g, const uint8_t* p, int64_t count) {
+  constexpr int64_t kBlock = 64;
+  OverlapCounts counts;
+  for (int64_t i = 0; i < count;) {
+    if (i + kBlock <= count) {
+      G any_g = 0;
+      uint8_t any_p = 0;
+      for (int64_t k = 0; k < kBlock; ++k) any_g = static_cast<G>(any_g | g[i + k]);
+      for (int64_t k = 0; k < kBlock; ++k) any_p = static_cast<uint8_t>(any_p | p[i + k]);
+      if (any_g == 0 && any_p == 0) {
+        i += kBlock;
+        continue;
+      }
+    }
+    for (const int64_t end = std::min(count, i + kBlock); i < end; ++i) {
+      counts.both += g[i] != 0 && p[i] != 0 ? 1 : 0;
+      counts.only_reference += g[i] != 0 && p[i] == 0 ? 1 : 0;
+      counts.only_predicted += g[i] == 0 && p[i] != 0 ? 1 : 0;
+    }
+  }
+  return counts;
 }
 
 }  // namespace
@@ -30,14 +58,31 @@ OverlapCounts CountOverlap(const Tensor& reference, const Tensor& predicted) {
             "{} against {}",
             ShapeString(reference),
             ShapeString(predicted));
-  const Tensor in_reference = reference != 0;
-  const Tensor in_predicted = predicted != 0;
-  const auto count = [](const Tensor& mask) { return at::count_nonzero(mask).item<int64_t>(); };
-  OverlapCounts counts{.both = count(in_reference.logical_and(in_predicted))};
-  counts.only_reference = count(in_reference) - counts.both;
-  counts.only_predicted = count(in_predicted) - counts.both;
-  counts.neither = reference.numel() - counts.both - counts.only_reference - counts.only_predicted;
-  return counts;
+  // Label maps as files have them (int16) and masks are read where they lie.
+  const bool is_short = reference.element_size() == 2;
+  const auto as_bytes = [](const Tensor& mask) {
+    return (mask.element_size() == 1 ? mask : mask != 0).contiguous();
+  };
+  const Tensor g = is_short ? reference.contiguous() : as_bytes(reference);
+  const Tensor p = as_bytes(predicted);
+  const void* g_data = g.data_ptr();
+  const auto* p_data = static_cast<const uint8_t*>(p.data_ptr());
+  std::atomic<int64_t> both{0};
+  std::atomic<int64_t> only_reference{0};
+  std::atomic<int64_t> only_predicted{0};
+  ParallelFor(reference.numel(), int64_t{1} << 18, [&](int64_t begin, int64_t end) {
+    const int64_t n = end - begin;
+    const OverlapCounts part =
+        is_short ? CountVoxels(static_cast<const uint16_t*>(g_data) + begin, p_data + begin, n)
+                 : CountVoxels(static_cast<const uint8_t*>(g_data) + begin, p_data + begin, n);
+    both += part.both;
+    only_reference += part.only_reference;
+    only_predicted += part.only_predicted;
+  });
+  return {.both = both,
+          .only_reference = only_reference,
+          .only_predicted = only_predicted,
+          .neither = reference.numel() - both - only_reference - only_predicted};
 }
 
 double Dice(const Tensor& reference, const Tensor& predicted) {

@@ -149,7 +149,7 @@ Reproductions ReproducedValues(const Comparison& comparison,
     found["icc_2_1_total_volume.wording." + method].text = AltmanWord(icc.icc);
     if (options.limit_all_fp == 15.0) {
       found["froc_auc_all_15fppi." + method] = {
-          FrocArea(curves[m].all, options.limit_all_fp, options.end)};
+          FrocArea(curves[m].all, options.limit_all_fp, options.end), curves[m].all_intervals.area};
     }
   }
   const std::vector<double> volumes_ml = LesionVolumesMl(summaries[0]);

@@ -47,7 +47,8 @@ json RulesJson(const LesionSummary& summary) {
           {"min_candidate_ml", o.min_candidate_ml},
           {"min_gt_ml", o.min_gt_ml},
           {"large_ml", o.large_ml},
-          {"large_fp", EnumName(o.large_fp)}};
+          {"large_fp", EnumName(o.large_fp)},
+          {"candidate_score", EnumName(o.candidate_score)}};
 }
 
 json GroupsJson(const LesionSummary& summary) {

@@ -37,6 +37,12 @@ std::string TestsTable(const Comparison& comparison) {
   return table.NumRows() == 0 ? "" : table.Markdown();
 }
 
+std::string WithInterval(double value, const Interval& interval) {
+  if (!std::isfinite(interval.low)) return ShortCell(value);
+  return fmt::format(
+      "{} [{}-{}]", ShortCell(value), ShortCell(interval.low), ShortCell(interval.high));
+}
+
 std::string FrocTable(const MethodResults& results) {
   const FrocOptions& o = results.froc;
   Table table({"method",
@@ -47,12 +53,13 @@ std::string FrocTable(const MethodResults& results) {
                "sensitivity"});
   for (const MethodCurves& one : results.curves) {
     const FrocPoint& last = one.all.points.back();
-    table.AddRow({one.name,
-                  ShortCell(FrocArea(one.all, o.limit_all_fp, o.end)),
-                  ShortCell(FrocArea(one.large, o.limit_large_fp, o.end)),
-                  ShortCell(MeanSensitivity(one.all)),
-                  ShortCell(last.fp_per_exam),
-                  ShortCell(last.sensitivity)});
+    table.AddRow(
+        {one.name,
+         WithInterval(FrocArea(one.all, o.limit_all_fp, o.end), one.all_intervals.area),
+         WithInterval(FrocArea(one.large, o.limit_large_fp, o.end), one.large_intervals.area),
+         WithInterval(MeanSensitivity(one.all), one.all_intervals.mean_sensitivity),
+         ShortCell(last.fp_per_exam),
+         ShortCell(last.sensitivity)});
   }
   return table.Markdown();
 }

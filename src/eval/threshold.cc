@@ -43,15 +43,14 @@ ThresholdChoice TuneThreshold(std::size_t num_cases,
                               const std::vector<double>& thresholds) {
   std::vector<std::vector<ThresholdCounts>> cases;
   ThresholdChoice choice{.thresholds = thresholds};
-  for (std::size_t i = 0; i < num_cases; ++i) {
-    const CaseInput input = load(i);
+  ForEachCase(num_cases, load, [&](const CaseInput& input) {
     cases.push_back(SweepThresholds(input, thresholds, options));
     choice.case_ids.push_back(input.id);
     std::vector<double> f2;
     for (const ThresholdCounts& counts : cases.back()) f2.push_back(counts.all.F2());
     choice.f2.push_back(std::move(f2));
     choice.num_cases += cases.back()[0].all.lesions > 0 ? 1 : 0;
-  }
+  });
   SAP_REQUIRE(ErrorKind::kInput,
               choice.num_cases > 0,
               "none of the {} tuning cases has a lesion, so no threshold can be chosen; name other "

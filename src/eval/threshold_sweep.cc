@@ -6,9 +6,11 @@
 
 #include <ATen/ATen.h>
 
+#include "eval/probability_scan.h"
 #include "eval/volume_rule.h"
 #include "sap/core/error.h"
 #include "sap/eval/threshold.h"
+#include "sap/image/sparse_zeros.h"
 
 namespace sap::eval {
 namespace {
@@ -31,7 +33,7 @@ struct SweepReference {
 
 SweepReference LabelReference(const CaseInput& input, const MatchOptions& options) {
   const Components found =
-      LabelComponents(input.reference_XYZ != 0, static_cast<Connectivity>(options.connectivity));
+      LabelComponents(input.reference_XYZ, static_cast<Connectivity>(options.connectivity));
   SweepReference reference{.labels_XYZ = found.labels_XYZ,
                            .ignored = std::vector<bool>(found.list.size() + 1, false),
                            .large = std::vector<bool>(found.list.size() + 1, false)};
@@ -57,39 +59,6 @@ std::vector<XyzInt> Neighbours(int connectivity) {
   return offsets;
 }
 
-// Voxel indices (C order) by level: level[i] = number of thresholds that p reaches, at least 1.
-struct ActiveVoxels {
-  std::vector<int64_t> voxel;             // by falling level, C order inside a level
-  std::vector<std::size_t> end_of_level;  // end_of_level[l]: voxels with level >= l + 1
-};
-
-ActiveVoxels SortActive(const float* p, int64_t count, const std::vector<double>& thresholds) {
-  // As in tensor comparisons, thresholds are rounded to the map's float32.
-  const std::vector<float> limits(thresholds.begin(), thresholds.end());
-  const auto level_of = [&](float value) {
-    return static_cast<std::size_t>(std::upper_bound(limits.begin(), limits.end(), value) -
-                                    limits.begin());
-  };
-  std::vector<std::size_t> in_level(limits.size() + 1, 0);
-  for (int64_t i = 0; i < count; ++i) {
-    if (p[i] >= limits[0]) ++in_level[level_of(p[i])];
-  }
-  ActiveVoxels active;
-  active.end_of_level.resize(limits.size());
-  std::vector<std::size_t> next(limits.size() + 1, 0);
-  std::size_t total = 0;
-  for (std::size_t level = limits.size(); level >= 1; --level) {
-    next[level] = total;
-    total += in_level[level];
-    active.end_of_level[level - 1] = total;
-  }
-  active.voxel.resize(total);
-  for (int64_t i = 0; i < count; ++i) {
-    if (p[i] >= limits[0]) active.voxel[next[level_of(p[i])]++] = i;
-  }
-  return active;
-}
-
 // Components and their counts while voxels enter one by one.
 class Sweep {
  public:
@@ -100,7 +69,8 @@ class Sweep {
         size_vox_{
             input.reference_XYZ.size(0), input.reference_XYZ.size(1), input.reference_XYZ.size(2)},
         neighbours_(Neighbours(options.connectivity)),
-        slot_of_voxel_(static_cast<std::size_t>(size_vox_.Product()), -1),
+        slots_XYZ_(SparseZeros(size_vox_)),
+        slot_plus_one_(slots_XYZ_.data_ptr<int32_t>()),
         detected_(reference_.ignored.size(), false) {
     for (std::size_t label = 1; label < reference_.ignored.size(); ++label) {
       if (reference_.ignored[label]) continue;
@@ -112,7 +82,7 @@ class Sweep {
   void Enter(int64_t voxel) {
     const auto slot = static_cast<int32_t>(parent_.size());
     parent_.push_back(slot);
-    slot_of_voxel_[static_cast<std::size_t>(voxel)] = slot;
+    slot_plus_one_[voxel] = slot + 1;
     components_.push_back(SingleVoxel(voxel));
     Count(components_.back(), +1);
     const XyzInt at{voxel / (size_vox_.y * size_vox_.z),
@@ -123,8 +93,7 @@ class Sweep {
       const XyzInt other{at.x + step.x, at.y + step.y, at.z + step.z};
       if (!volume.Contains(other)) continue;
       const int64_t index = (other.x * size_vox_.y + other.y) * size_vox_.z + other.z;
-      const int32_t neighbour = slot_of_voxel_[static_cast<std::size_t>(index)];
-      if (neighbour >= 0) Join(slot, neighbour);
+      if (slot_plus_one_[index] > 0) Join(slot, slot_plus_one_[index] - 1);
     }
   }
 
@@ -208,7 +177,8 @@ class Sweep {
   MatchOptions options_;
   XyzInt size_vox_;
   std::vector<XyzInt> neighbours_;
-  std::vector<int32_t> slot_of_voxel_;
+  Tensor slots_XYZ_;  // 0 = the voxel has not entered
+  int32_t* slot_plus_one_;
   std::vector<int32_t> parent_;
   std::vector<Growing> components_;
   std::vector<bool> detected_;
@@ -222,8 +192,8 @@ std::vector<ThresholdCounts> MatchEach(const CaseInput& input,
                                        const MatchOptions& options) {
   std::vector<ThresholdCounts> result;
   for (const double threshold : thresholds) {
-    const MatchResult match = MatchLesions(
-        input.reference_XYZ != 0, input.probability_XYZ >= threshold, input.spacing_mm, options);
+    const MatchResult match =
+        MatchLesions(input.reference_XYZ, AtLeast(input, threshold), input.spacing_mm, options);
     result.push_back({threshold, CountAll(match), CountLarge(match)});
   }
   return result;
@@ -237,11 +207,9 @@ std::vector<ThresholdCounts> SweepThresholds(const CaseInput& input,
   SAP_CHECK(!thresholds.empty() && thresholds[0] > 0 &&
                 std::is_sorted(thresholds.begin(), thresholds.end()),
             "thresholds must ascend from above 0");
-  RequireValid(input);
+  RequireOneGrid(input);
   if (options.matching != Matching::kAnyOverlap) return MatchEach(input, thresholds, options);
-  const Tensor probability_XYZ = input.probability_XYZ.to(at::kFloat).contiguous();
-  const ActiveVoxels active =
-      SortActive(probability_XYZ.data_ptr<float>(), probability_XYZ.numel(), thresholds);
+  const ActiveVoxels active = SortActive(input, thresholds);
   Sweep sweep(input, options);
   std::vector<ThresholdCounts> result(thresholds.size());
   std::size_t entered = 0;

@@ -9,60 +9,83 @@
 
 #include "sap/core/error.h"
 #include "sap/core/parallel.h"
+#include "sap/image/sparse_zeros.h"
 
 namespace sap {
 namespace {
 
-// Foreground voxels begin_z <= z < end_z of one row (x, y).
-struct Run {
-  int32_t begin_z;
-  int32_t end_z;
-};
+// The first z >= `from` whose voxel is set, or size_z. Most of a mask is background: zeros are
+// passed 64 bytes at a time.
+template <typename T>
+int32_t SkipZeros(const T* row, int32_t from, int32_t size_z) {
+  constexpr auto kStep = static_cast<int32_t>(64 / sizeof(T));
+  for (; from + kStep <= size_z; from += kStep) {
+    T any = 0;
+    for (int32_t i = 0; i < kStep; ++i) any = static_cast<T>(any | row[from + i]);
+    if (any != 0) break;
+  }
+  while (from < size_z && row[from] == 0) ++from;
+  return from;
+}
 
-// All runs in C order; row r = x * Y + y owns runs [first_run[r], first_run[r + 1]).
-struct RunTable {
-  std::vector<Run> runs;
-  std::vector<int64_t> first_run;
-};
-
-template <typename Visit>
-void ForEachRun(const uint8_t* row, int32_t size_z, const Visit& visit) {
-  int32_t z = 0;
-  while (z < size_z) {
-    while (z < size_z && row[z] == 0) ++z;
-    if (z == size_z) return;
+template <typename T>
+void AppendRuns(const T* row, int32_t size_z, std::vector<Run>& runs) {
+  for (int32_t z = SkipZeros(row, 0, size_z); z < size_z; z = SkipZeros(row, z, size_z)) {
     const int32_t begin_z = z;
     while (z < size_z && row[z] != 0) ++z;
-    visit(Run{begin_z, z});
+    runs.push_back({begin_z, z});
   }
 }
 
-RunTable FindRuns(const uint8_t* mask, int64_t num_rows, int32_t size_z) {
+template <typename T>
+RunTable FindRuns(const T* mask, int64_t num_rows, int32_t size_z) {
+  constexpr int64_t kRowsOfPart = 256;
+  const int64_t num_parts = (num_rows + kRowsOfPart - 1) / kRowsOfPart;
+  std::vector<std::vector<Run>> parts(static_cast<std::size_t>(num_parts));
   RunTable table;
-  table.first_run.assign(static_cast<std::size_t>(num_rows) + 1, 0);
-  const auto over_rows = [&](const auto& body) {
-    ParallelFor(num_rows, 1024, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) body(r, mask + r * size_z);
-    });
-  };
-  over_rows([&](int64_t r, const uint8_t* row) {
-    int64_t num_runs = 0;
-    ForEachRun(row, size_z, [&](const Run&) { ++num_runs; });
-    table.first_run[static_cast<std::size_t>(r) + 1] = num_runs;
+  table.first_of_row.assign(static_cast<std::size_t>(num_rows) + 1, 0);
+  ParallelFor(num_parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part) {
+      std::vector<Run>& runs = parts[static_cast<std::size_t>(part)];
+      const int64_t last_row = std::min(num_rows, (part + 1) * kRowsOfPart);
+      for (int64_t row = part * kRowsOfPart; row < last_row; ++row) {
+        const std::size_t before = runs.size();
+        AppendRuns(mask + row * size_z, size_z, runs);
+        table.first_of_row[static_cast<std::size_t>(row) + 1] =
+            static_cast<int64_t>(runs.size() - before);
+      }
+    }
   });
-  for (std::size_t r = 1; r < table.first_run.size(); ++r) {
-    table.first_run[r] += table.first_run[r - 1];
+  for (std::size_t r = 1; r < table.first_of_row.size(); ++r) {
+    table.first_of_row[r] += table.first_of_row[r - 1];
   }
   SAP_REQUIRE(ErrorKind::kInput,
-              table.first_run.back() < std::numeric_limits<int32_t>::max(),
+              table.first_of_row.back() < std::numeric_limits<int32_t>::max(),
               "a mask with {} runs of voxels has too many for 32-bit labels; is it a mask?",
-              table.first_run.back());
-  table.runs.resize(static_cast<std::size_t>(table.first_run.back()));
-  over_rows([&](int64_t r, const uint8_t* row) {
-    auto next = static_cast<std::size_t>(table.first_run[static_cast<std::size_t>(r)]);
-    ForEachRun(row, size_z, [&](const Run& run) { table.runs[next++] = run; });
-  });
+              table.first_of_row.back());
+  table.runs.reserve(static_cast<std::size_t>(table.first_of_row.back()));
+  for (const auto& part : parts) {
+    table.runs.insert(table.runs.end(), part.begin(), part.end());
+  }
   return table;
+}
+
+RunTable FindRuns(const Tensor& mask_XYZ) {
+  const Tensor mask = mask_XYZ.contiguous();
+  const int64_t num_rows = mask.size(0) * mask.size(1);
+  const auto size_z = static_cast<int32_t>(mask.size(2));
+  const void* data = mask.data_ptr();
+  switch (mask.element_size()) {
+    case 1:
+      return FindRuns(static_cast<const uint8_t*>(data), num_rows, size_z);
+    case 2:
+      return FindRuns(static_cast<const uint16_t*>(data), num_rows, size_z);
+    case 4:
+      return FindRuns(static_cast<const uint32_t*>(data), num_rows, size_z);
+    default:
+      SAP_CHECK(mask.element_size() == 8, "components of {}", ShapeString(mask));
+      return FindRuns(static_cast<const uint64_t*>(data), num_rows, size_z);
+  }
 }
 
 // Disjoint sets in which the smallest member is the root: the root of a component is its first
@@ -93,10 +116,10 @@ class RunSets {
 // Unites the runs of two rows that touch; `reach_z` is 1 where a step in z may come on top.
 void UniteRows(
     const RunTable& table, int64_t row_a, int64_t row_b, int32_t reach_z, RunSets& sets) {
-  int64_t a = table.first_run[static_cast<std::size_t>(row_a)];
-  int64_t b = table.first_run[static_cast<std::size_t>(row_b)];
-  const int64_t end_a = table.first_run[static_cast<std::size_t>(row_a) + 1];
-  const int64_t end_b = table.first_run[static_cast<std::size_t>(row_b) + 1];
+  int64_t a = table.first_of_row[static_cast<std::size_t>(row_a)];
+  int64_t b = table.first_of_row[static_cast<std::size_t>(row_b)];
+  const int64_t end_a = table.first_of_row[static_cast<std::size_t>(row_a) + 1];
+  const int64_t end_b = table.first_of_row[static_cast<std::size_t>(row_b) + 1];
   while (a < end_a && b < end_b) {
     const Run& run_a = table.runs[static_cast<std::size_t>(a)];
     const Run& run_b = table.runs[static_cast<std::size_t>(b)];
@@ -138,31 +161,49 @@ void Extend(Component& component, const XyzInt& begin_vox, int64_t end_z) {
   }
 }
 
-// Numbers the roots in C order and gathers each component; returns the label of every run.
-std::vector<int32_t> NumberComponents(const RunTable& table,
-                                      int64_t size_y,
-                                      RunSets& sets,
-                                      std::vector<Component>& list) {
-  std::vector<int32_t> label_of_run(table.runs.size(), 0);
-  const auto num_rows = static_cast<int64_t>(table.first_run.size()) - 1;
+// Numbers the roots in C order, gathers each component, and gives every run its label.
+std::vector<Component> NumberComponents(int64_t size_y, RunSets& sets, RunTable& table) {
+  std::vector<Component> list;
+  const auto num_rows = static_cast<int64_t>(table.first_of_row.size()) - 1;
   for (int64_t row = 0; row < num_rows; ++row) {
-    for (int64_t i = table.first_run[static_cast<std::size_t>(row)];
-         i < table.first_run[static_cast<std::size_t>(row) + 1];
+    for (int64_t i = table.first_of_row[static_cast<std::size_t>(row)];
+         i < table.first_of_row[static_cast<std::size_t>(row) + 1];
          ++i) {
-      const Run& run = table.runs[static_cast<std::size_t>(i)];
+      Run& run = table.runs[static_cast<std::size_t>(i)];
       const XyzInt begin_vox{row / size_y, row % size_y, run.begin_z};
       const int32_t root = sets.Root(static_cast<int32_t>(i));
       if (root == i) {
-        const auto label = static_cast<int32_t>(list.size() + 1);
-        list.push_back({label, 0, {begin_vox, begin_vox}, begin_vox});
-        label_of_run[static_cast<std::size_t>(i)] = label;
+        run.label = static_cast<int32_t>(list.size() + 1);
+        list.push_back({run.label, 0, {begin_vox, begin_vox}, begin_vox});
       }
-      const int32_t label = label_of_run[static_cast<std::size_t>(root)];
-      label_of_run[static_cast<std::size_t>(i)] = label;
-      Extend(list[static_cast<std::size_t>(label) - 1], begin_vox, run.end_z);
+      run.label = table.runs[static_cast<std::size_t>(root)].label;  // the root came before
+      Extend(list[static_cast<std::size_t>(run.label) - 1], begin_vox, run.end_z);
     }
   }
-  return label_of_run;
+  return list;
+}
+
+// int32 map of the runs' labels.
+Tensor PaintLabels(const RunTable& table, const XyzInt& size_vox) {
+  constexpr int64_t kRowsPerRun = 8;  // more than that: most pages stay untouched
+  const int64_t num_rows = size_vox.x * size_vox.y;
+  const bool is_sparse = std::ssize(table.runs) * kRowsPerRun < num_rows;
+  Tensor labels_XYZ =
+      is_sparse ? SparseZeros(size_vox) : at::empty({size_vox.x, size_vox.y, size_vox.z}, at::kInt);
+  int32_t* labels = labels_XYZ.data_ptr<int32_t>();
+  ParallelFor(num_rows, 1024, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      int32_t* out = labels + row * size_vox.z;
+      if (!is_sparse) std::fill(out, out + size_vox.z, 0);
+      for (int64_t i = table.first_of_row[static_cast<std::size_t>(row)];
+           i < table.first_of_row[static_cast<std::size_t>(row) + 1];
+           ++i) {
+        const Run& run = table.runs[static_cast<std::size_t>(i)];
+        std::fill(out + run.begin_z, out + run.end_z, run.label);
+      }
+    }
+  });
+  return labels_XYZ;
 }
 
 }  // namespace
@@ -171,31 +212,12 @@ Components LabelComponents(const Tensor& mask_XYZ, Connectivity connectivity) {
   SAP_CHECK(mask_XYZ.dim() == 3 && mask_XYZ.device().is_cpu() && !mask_XYZ.is_floating_point(),
             "components of {}",
             ShapeString(mask_XYZ));
-  const int64_t size_x = mask_XYZ.size(0);
-  const int64_t size_y = mask_XYZ.size(1);
-  const auto size_z = static_cast<int32_t>(mask_XYZ.size(2));
-  const bool is_bytes = mask_XYZ.element_size() == 1;
-  const Tensor bytes_XYZ = is_bytes ? mask_XYZ.contiguous() : mask_XYZ.ne(0).contiguous();
-  const RunTable table =
-      FindRuns(static_cast<const uint8_t*>(bytes_XYZ.data_ptr()), size_x * size_y, size_z);
-  RunSets sets(table.runs.size());
-  UniteNeighbours(table, size_x, size_y, connectivity, sets);
-  Components result;
-  const std::vector<int32_t> label_of_run = NumberComponents(table, size_y, sets, result.list);
-  result.labels_XYZ = at::empty({size_x, size_y, size_z}, at::kInt);
-  int32_t* labels = result.labels_XYZ.data_ptr<int32_t>();
-  ParallelFor(size_x * size_y, 1024, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      int32_t* out = labels + row * size_z;
-      std::fill(out, out + size_z, 0);
-      for (int64_t i = table.first_run[static_cast<std::size_t>(row)];
-           i < table.first_run[static_cast<std::size_t>(row) + 1];
-           ++i) {
-        const Run& run = table.runs[static_cast<std::size_t>(i)];
-        std::fill(out + run.begin_z, out + run.end_z, label_of_run[static_cast<std::size_t>(i)]);
-      }
-    }
-  });
+  const XyzInt size_vox{mask_XYZ.size(0), mask_XYZ.size(1), mask_XYZ.size(2)};
+  Components result{.table = FindRuns(mask_XYZ)};
+  RunSets sets(result.table.runs.size());
+  UniteNeighbours(result.table, size_vox.x, size_vox.y, connectivity, sets);
+  result.list = NumberComponents(size_vox.y, sets, result.table);
+  result.labels_XYZ = PaintLabels(result.table, size_vox);
   return result;
 }
 

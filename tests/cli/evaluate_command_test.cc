@@ -145,6 +145,46 @@ TEST(SapEvaluate, SaysWhatIsWrongWithMethods) {
   EXPECT_EQ(Evaluate(scene.Words({scene.Methods()})), 3);
 }
 
+TEST(SapEvaluate, GivesMeansOverFoldsOfASplit) {
+  const Scene scene;
+  fs::remove(scene.root / "sap" / "case_4.nii.gz");
+  Tensor empty = at::zeros({24, 20, 16});
+  scene.Write("sap", 0, empty);
+  const std::string prediction = "prediction_dir=" + (scene.root / "sap").string();
+  const auto run = [&](const std::string& file, const std::string& text) {
+    WriteFileAtomically(scene.root / file, text);
+    return Evaluate(
+        scene.Words({prediction, "figures=false", "folds=" + (scene.root / file).string()}));
+  };
+  const auto fold_mean = [&] {
+    const auto summary = nlohmann::json::parse(ReadFile(scene.root / "out" / "summary.json"));
+    return summary.at("means").at("prediction").at("all").at("sensitivity").at("fold_mean");
+  };
+  // case_0 misses both lesions; alone in its fold it weighs as much as the other three.
+  ASSERT_EQ(
+      run("own.json",
+          R"({"format": "sap-split", "folds": [["case_0"], ["case_1", "case_2", "case_3"]]})"),
+      0);
+  EXPECT_DOUBLE_EQ(fold_mean(), 0.5);
+  ASSERT_EQ(run("nnunet.json",
+                R"([{"train": [], "val": ["case_0", "case_1"]},
+                    {"train": [], "val": ["case_2", "case_3"]}])"),
+            0);
+  EXPECT_DOUBLE_EQ(fold_mean(), 0.75);
+  ASSERT_EQ(run("own.csv", "case,fold\ncase_0,2\ncase_1,2\ncase_2,0\ncase_3,1\n"), 0);
+  EXPECT_DOUBLE_EQ(fold_mean(), (0.5 + 1 + 1) / 3);
+  EXPECT_THAT(ReadFile(scene.root / "out" / "report.html"), HasSubstr(">Means</h2>"));
+  // A subject of two exams.
+  WriteFileAtomically(scene.root / "reference" / "cohort.yaml",
+                      "cases:\n- {case: case_0, subject: P1}\n- {case: case_1, subject: P1}\n");
+  ASSERT_EQ(run("own.json", R"({"folds": [["P1"], ["case_2"], ["case_3"]]})"), 0);
+  EXPECT_DOUBLE_EQ(fold_mean(), (0.5 + 1 + 1) / 3);
+  // In no fold, in two folds, and no split at all.
+  EXPECT_EQ(run("own.json", R"({"folds": [["P1"], ["case_2"]]})"), 3);
+  EXPECT_EQ(run("own.json", R"({"folds": [["P1"], ["case_2", "case_3"], ["case_3"]]})"), 3);
+  EXPECT_EQ(run("own.json", R"({"fold": 3})"), 3);
+}
+
 TEST(SapEvaluate, IsTheSameOnEveryRun) {
   const Scene scene;
   const auto words = scene.Words({scene.Methods(), "figures=false"});

@@ -10,6 +10,10 @@
 #include <nlohmann/json.hpp>
 
 #include "sap/core/error.h"
+#include "sap/core/parallel.h"
+#include "sap/core/rng.h"
+#include "sap/eval/report.h"
+#include "sap/eval/report_compare.h"
 #include "sap/eval/threshold.h"
 #include "support/golden_tensors.h"
 #include "support/shared_folder.h"
@@ -179,6 +183,68 @@ TEST(EvaluateCase, AnEmptyReferenceCountsOnlyFalsePositives) {
   EXPECT_EQ(result.voxels.Dice(), 0.0);
   input.probability_XYZ.zero_();
   EXPECT_TRUE(std::isnan(EvaluateCase(input, 0.5, {}).voxels.Dice()));
+}
+
+// Blobs that split, merge and miss; some volumes are larger than a thread's share.
+CaseInput BlobCase(std::size_t number) {
+  Rng rng({.seed = number});
+  CaseInput input{.id = fmt::format("case_{}", number),
+                  .reference_XYZ = at::zeros({60, 70, 80}, at::kShort),
+                  .probability_XYZ = at::zeros({60, 70, 80}),
+                  .spacing_mm = {2.5, 2.5, 3}};
+  for (int blob = 0; blob < 40; ++blob) {
+    const XyzInt at{rng.UniformInt(0, 50), rng.UniformInt(0, 60), rng.UniformInt(0, 70)};
+    const int64_t edge = rng.UniformInt(2, 9);
+    const auto paint = [&](const Tensor& map, int64_t shift, double value) {
+      map.slice(0, at.x, at.x + edge)
+          .slice(1, at.y + shift, at.y + shift + edge)
+          .slice(2, at.z, at.z + edge)
+          .fill_(value);
+    };
+    if (blob % 3 != 0) paint(input.reference_XYZ, 0, 1 + blob);
+    if (blob % 4 != 0) paint(input.probability_XYZ, 1, rng.Uniform(0.2, 1.0));
+  }
+  return input;
+}
+
+std::string AllTables(int threads) {
+  SetNumThreads(threads);
+  const LesionSummary summary = EvaluateLesions(3, BlobCase, 0.5, {.connectivity = 18});
+  std::string text = CasesCsv(summary) + LesionsCsv(summary) + CandidatesCsv(summary);
+  const std::vector<MethodCurves> curves = {CurvesOf("m", summary, {.band_resamples = 200}, 5)};
+  text += FrocCsv(curves) + VolumeCurveCsv(curves) + CurvesJson(curves[0], {}).dump();
+  return text + Table1(CompareMethods({"m"}, {summary}), TableFormat::kCsv);
+}
+
+TEST(EvaluateLesions, WritesTheSameBytesWithAnyNumberOfThreads) {
+  const std::string alone = AllTables(1);
+  EXPECT_GT(std::count(alone.begin(), alone.end(), '\n'), 100);
+  EXPECT_EQ(AllTables(2), alone);
+  EXPECT_EQ(AllTables(5), alone);
+  SetNumThreads(0);
+}
+
+TEST(EvaluateLesions, AFaultOfALaterCaseStopsIt) {
+  const auto load = [](std::size_t i) {
+    if (i == 2) Fail(ErrorKind::kInput, "case_2: damaged");
+    return BlobCase(i);
+  };
+  EXPECT_THROW(EvaluateLesions(4, load, 0.5), Error);
+}
+
+TEST(CountOverlap, EqualsACountVoxelByVoxelForMasksAndLabelMaps) {
+  const CaseInput input = BlobCase(7);
+  const Tensor predicted = input.probability_XYZ >= 0.5;
+  const Tensor reference = input.reference_XYZ;
+  const auto count = [](const Tensor& mask) { return mask.sum().item<int64_t>(); };
+  const OverlapCounts of_labels = CountOverlap(reference, predicted);
+  EXPECT_EQ(of_labels.both, count((reference != 0).logical_and(predicted)));
+  EXPECT_EQ(of_labels.only_reference, count((reference != 0).logical_and(predicted.logical_not())));
+  EXPECT_EQ(of_labels.only_predicted, count((reference == 0).logical_and(predicted)));
+  EXPECT_EQ(of_labels.neither, count((reference == 0).logical_and(predicted.logical_not())));
+  EXPECT_EQ(CountOverlap(reference != 0, predicted).both, of_labels.both);
+  EXPECT_EQ(CountOverlap(reference.to(at::kInt), predicted).only_reference,
+            of_labels.only_reference);
 }
 
 }  // namespace

@@ -95,8 +95,23 @@ TEST(FrocFigure, CurvesEndAtTheirLimit) {
   EXPECT_EQ(all.back()[0], "2");
   EXPECT_DOUBLE_EQ(std::stod(all.back()[1]), 0.6);  // half-way from 0.4 to 0.8
   const auto large = ParseCsv(figure.files.at("froc_large_1.csv"));
-  EXPECT_EQ(large.back(), (std::vector<std::string>{"4", "0.5"}));
+  EXPECT_EQ(large.back(), (std::vector<std::string>{"4", "0.5", "", ""}));
   EXPECT_THAT(figure.files.at("froc.gp"), HasSubstr("'a method, all: 0.700'"));
+}
+
+TEST(FrocFigure, ShadesTheBandOfAllLesionsWhereThereIsOne) {
+  MethodCurves curves{.name = "a"};
+  curves.all.points = {{.band = {0, 0}},
+                       {.fp_per_exam = 4, .sensitivity = 0.8, .band = {0.6, 1.0}}};
+  curves.large.points = {{}};
+  curves.all_intervals.area = {0.5, 1.25};
+  const Figure figure = FrocFigure({curves}, {.limit_all_fp = 2}, 1.0);
+  const std::vector<std::string> end = {"2", "0.4", "0.3", "0.5"};
+  EXPECT_EQ(ParseCsv(figure.files.at("froc_all_1.csv")).back(), end);
+  EXPECT_THAT(figure.files.at("froc.gp"), HasSubstr("using 1:3:4 skip 1 with filledcurves"));
+  EXPECT_THAT(figure.files.at("froc.gp"), HasSubstr("'a, all: 0.400 [0.500-1.250]'"));
+  curves.all.points[0].band = curves.all.points[1].band = kNoInterval;
+  EXPECT_THAT(FrocFigure({curves}, {}, 1.0).files.at("froc.gp"), Not(HasSubstr("filledcurves")));
 }
 
 TEST(VolumeFigure, HistogramIsTheShareOfLesionsAtLeastThatLarge) {

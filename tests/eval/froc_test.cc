@@ -64,6 +64,66 @@ TEST(SweepFroc, WithoutFalsePositivesIsAVerticalStep) {
   EXPECT_DOUBLE_EQ(FrocArea(curve, 15), 15.0);
 }
 
+TEST(SweepFroc, PerPatientGivesEachPatientTheSameWeight) {
+  std::vector<ThresholdCounts> few = Exam({{1, 1}});
+  few[0].all.lesions = 1;
+  std::vector<ThresholdCounts> none = Exam({{0, 4}});
+  none[0].all.lesions = 0;
+  const std::vector<std::vector<ThresholdCounts>> cases = {Exam({{2, 1}}), few, none};
+  const FrocCurve pooled = SweepFroc(cases, LesionSize::kAll, 15);
+  const FrocCurve averaged = SweepFroc(cases, LesionSize::kAll, 15, FrocAverage::kPerPatient);
+  EXPECT_DOUBLE_EQ(pooled.points.back().sensitivity, 3.0 / 5);
+  EXPECT_DOUBLE_EQ(averaged.points.back().sensitivity, (0.5 + 1.0) / 2);
+  EXPECT_DOUBLE_EQ(averaged.points.back().fp_per_exam, 2.0);
+}
+
+TEST(FrocFromScores, PerPatientGivesEachPatientTheSameWeight) {
+  const std::vector<ExamScores> exams = {
+      {{0.9, 0.5, kMissed, kMissed}, {0.7}}, {{0.7}, {0.5, 0.4}}, {{}, {0.8}}};
+  const FrocCurve curve = FrocFromScores(exams, FrocAverage::kPerPatient);
+  // Falling scores: 0.9, 0.8, 0.7 (lesion and false positive together), 0.5, 0.4.
+  const std::vector<double> expected = {0, 0.125, 0.125, 0.625, 0.75, 0.75};
+  ASSERT_EQ(curve.points.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_DOUBLE_EQ(curve.points[i].sensitivity, expected[i]) << i;
+  }
+  const FrocCurve pooled = FrocFromScores(exams, FrocAverage::kPooled);
+  EXPECT_DOUBLE_EQ(pooled.points[3].sensitivity, 2.0 / 5);
+  EXPECT_DOUBLE_EQ(pooled.points[3].fp_per_exam, 2.0 / 3);
+}
+
+// Of two exams a quarter of the resamples has one alone: the band's ends are their own curves.
+TEST(ResampleFroc, OfTwoExamsRunsFromOneCurveToTheOther) {
+  const std::vector<ExamScores> exams = {{{0.9, 0.2}, {0.5}}, {{0.3, kMissed}, {0.6}}};
+  const auto curve_of = [&](const std::vector<int64_t>& chosen) {
+    std::vector<ExamScores> some;
+    for (const int64_t i : chosen) some.push_back(exams[static_cast<std::size_t>(i)]);
+    return FrocFromScores(some, FrocAverage::kPooled);
+  };
+  FrocCurve curve = curve_of({0, 1});
+  const FrocCurve first = curve_of({0, 0});
+  const FrocCurve second = curve_of({1, 1});
+  const FrocIntervals intervals =
+      ResampleFroc(curve_of, 2.0, CurveEnd::kHold, {.resamples = 1000, .seed = 4}, curve);
+  for (std::size_t i = 1; i < curve.points.size(); ++i) {
+    const double fp = curve.points[i].fp_per_exam;
+    EXPECT_DOUBLE_EQ(curve.points[i].band.low, SensitivityAt(second, fp)) << i;
+    EXPECT_DOUBLE_EQ(curve.points[i].band.high, SensitivityAt(first, fp)) << i;
+  }
+  EXPECT_TRUE(std::isnan(curve.points[0].band.low));
+  EXPECT_DOUBLE_EQ(intervals.area.low, FrocArea(second, 2.0));
+  EXPECT_DOUBLE_EQ(intervals.area.high, FrocArea(first, 2.0));
+  EXPECT_DOUBLE_EQ(intervals.at_reported_fp[6].high, 1.0);
+  EXPECT_DOUBLE_EQ(intervals.mean_sensitivity.low, MeanSensitivity(second));
+}
+
+TEST(ResampleFroc, WithoutResamplesGivesNoBand) {
+  FrocCurve curve = FrocFromScores({0.9}, {0.5}, 1);
+  const FrocIntervals intervals = ResampleFroc({}, 2.0, CurveEnd::kHold, {.resamples = 0}, curve);
+  EXPECT_TRUE(std::isnan(intervals.area.low));
+  EXPECT_TRUE(std::isnan(curve.points[1].band.high));
+}
+
 TEST(AveragePrecision, OfARankingByHand) {
   // Scores: hit, miss, hit; one lesion is never found.
   EXPECT_DOUBLE_EQ(AveragePrecision({0.9, 0.5, kMissed}, {0.7}), 1.0 / 3 + 2.0 / 3 / 3);

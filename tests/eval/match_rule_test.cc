@@ -145,5 +145,27 @@ TEST(ScoreCandidates, TakesTheLargestProbability) {
   EXPECT_FLOAT_EQ(match.candidates[1].score, 0.7F);
 }
 
+TEST(ScoreCandidates, TakesTheMeanOrA95thPercentileOfItsVoxelsOnly) {
+  // 21 voxels of 0.60, 0.61, ... 0.80 in one row; another candidate inside the same box.
+  Tensor probability = at::zeros({8, 8, 30});
+  for (int64_t i = 0; i <= 20; ++i) probability[1][1][i] = 0.6F + 0.01F * static_cast<float>(i);
+  probability[3][1][5] = 0.99F;
+  probability[2][1][20] = 0.8F;
+  probability[3][1][20] = 0.8F;
+  const auto scored = [&](CandidateScore rule) {
+    MatchLabels labels;
+    MatchResult match =
+        MatchLesions(at::zeros({8, 8, 30}, at::kByte), probability > 0.5, kUnit, {}, &labels);
+    ScoreCandidates(labels, probability, match, rule);
+    return match.candidates[0].score;
+  };
+  EXPECT_NEAR(scored(CandidateScore::kMax), 0.8, 1e-6);
+  EXPECT_NEAR(scored(CandidateScore::kMean), (21 * 0.7 + 2 * 0.8) / 23, 1e-6);
+  // Rank 0.95 * 22 = 20.9 of 0-based ranks: the last three values are 0.8.
+  EXPECT_NEAR(scored(CandidateScore::kP95), 0.8, 1e-6);
+  probability[2][1][20] = 0;
+  EXPECT_NEAR(scored(CandidateScore::kP95), 0.79, 1e-6);
+}
+
 }  // namespace
 }  // namespace sap::eval

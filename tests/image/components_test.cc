@@ -85,6 +85,32 @@ TEST(LabelComponents, ListsSizeBoxAndFirstVoxel) {
   }
 }
 
+// Few runs in many rows (a map that takes memory only where they are) and many.
+TEST(LabelComponents, ItsRunsPaintTheMap) {
+  Tensor few_XYZ = at::zeros({40, 30, 200}, at::kByte);
+  few_XYZ.slice(0, 3, 6).slice(1, 28, 30).slice(2, 63, 130).fill_(1);
+  few_XYZ[39][29][199] = 1;
+  for (const Tensor& mask_XYZ : {few_XYZ, RandomMask({9, 10, 131}, 0.3, 7)}) {
+    const Components components = LabelComponents(mask_XYZ, Connectivity::k6);
+    Tensor painted_XYZ = at::zeros(mask_XYZ.sizes(), at::kInt);
+    auto painted = painted_XYZ.accessor<int32_t, 3>();
+    const int64_t size_y = mask_XYZ.size(1);
+    for (int64_t row = 0; row < mask_XYZ.size(0) * size_y; ++row) {
+      const auto first = static_cast<std::size_t>(components.table.first_of_row.at(row));
+      const auto end = static_cast<std::size_t>(components.table.first_of_row.at(row + 1));
+      for (std::size_t i = first; i < end; ++i) {
+        const Run& run = components.table.runs.at(i);
+        for (int64_t z = run.begin_z; z < run.end_z; ++z) {
+          EXPECT_EQ(painted[row / size_y][row % size_y][z], 0) << "runs overlap";
+          painted[row / size_y][row % size_y][z] = run.label;
+        }
+      }
+    }
+    EXPECT_TRUE(at::equal(painted_XYZ, components.labels_XYZ));
+    EXPECT_TRUE(at::equal(components.labels_XYZ, FloodFill(mask_XYZ, Connectivity::k6)));
+  }
+}
+
 TEST(LabelComponents, TakesAnyIntegerTypeAndEmptyMasks) {
   const Tensor mask_XYZ = RandomMask({6, 7, 8}, 0.3, 6);
   const Tensor expected_XYZ = LabelComponents(mask_XYZ, Connectivity::k26).labels_XYZ;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -13,6 +14,8 @@ struct Interval {
   double low = 0;
   double high = 0;
 };
+inline constexpr Interval kNoInterval{std::numeric_limits<double>::quiet_NaN(),
+                                      std::numeric_limits<double>::quiet_NaN()};
 
 struct BootstrapOptions {
   int64_t resamples = 1000;

@@ -47,8 +47,8 @@ struct ThresholdCounts {
   DetectionCounts large;
 };
 
-// One exam: masks and maps [X, Y, Z] on one grid, CPU. reference != 0 is lesion; probability is
-// float32 in [0, 1] (a mask of 0 and 1 will do).
+// One exam: masks and maps [X, Y, Z] on one grid, CPU. reference != 0 is lesion (bool or integer);
+// probability is float32 in [0, 1] (a mask of 0 and 1 will do).
 struct CaseInput {
   std::string id;
   Tensor reference_XYZ;
@@ -59,7 +59,7 @@ using CaseLoader = std::function<CaseInput(std::size_t case_idx)>;
 
 struct CaseLesions {
   std::string id;
-  MatchResult match;                    // candidates' scores are their largest probabilities
+  MatchResult match;
   std::vector<SurfaceScores> surfaces;  // by lesion; no values for those missed or ignored
   DetectionCounts all;
   DetectionCounts large;
@@ -104,6 +104,13 @@ LesionSummary EvaluateLesions(std::size_t num_cases,
                               double threshold,
                               const MatchOptions& options = {});
 
-void RequireValid(const CaseInput& input);
+// visit(case) for each case in order. The next one is loaded meanwhile, on a thread of its own:
+// unpacking a file keeps one core busy, and measuring a case rarely both.
+void ForEachCase(std::size_t num_cases,
+                 const CaseLoader& load,
+                 const std::function<void(const CaseInput& input)>& visit);
+
+void RequireOneGrid(const CaseInput& input);
+void RequireValid(const CaseInput& input);  // the grid and every probability
 
 }  // namespace sap::eval

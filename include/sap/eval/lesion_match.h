@@ -23,6 +23,9 @@ enum class Matching { kAnyOverlap, kMinOverlap, kIou, kDice, kCentre, kDilated }
 enum class ExtraHit { kIgnored, kFalsePositive };
 // What a detected lesion is compared with: all candidates matched to it, or that of most overlap.
 enum class LesionPair { kUnion, kBest };
+// A candidate's score, by which curves rank it: of the probabilities of its voxels, the largest,
+// the mean, or the 95th percentile.
+enum class CandidateScore { kMax, kMean, kP95 };
 
 struct MatchOptions {
   Matching matching = Matching::kAnyOverlap;
@@ -37,6 +40,7 @@ struct MatchOptions {
   double min_gt_ml = 0.0;
   double large_ml = 1.0;
   LargeFalsePositive large_fp = LargeFalsePositive::kAnyLesion;
+  CandidateScore candidate_score = CandidateScore::kMax;
 
   template <typename Visitor>
   void Describe(Visitor& v) {
@@ -67,6 +71,8 @@ struct MatchOptions {
         .AtLeast(0);
     v.Field("large_ml", large_ml).Help("a lesion of this volume or more is large [mL]").AtLeast(0);
     v.Field("large_fp", large_fp).Help("what a large false positive must not touch");
+    v.Field("candidate_score", candidate_score)
+        .Help("which of its voxels' probabilities ranks a candidate (froc: candidate)");
   }
 };
 
@@ -122,8 +128,11 @@ MatchResult MatchLesions(const Tensor& reference_XYZ,
                          const MatchOptions& options,
                          MatchLabels* labels = nullptr);
 
-// Sets each candidate's score to its largest value of map_XYZ (any real dtype).
-void ScoreCandidates(const MatchLabels& labels, const Tensor& map_XYZ, MatchResult& match);
+// Sets each candidate's score from its values of map_XYZ (any real dtype).
+void ScoreCandidates(const MatchLabels& labels,
+                     const Tensor& map_XYZ,
+                     MatchResult& match,
+                     CandidateScore rule = CandidateScore::kMax);
 
 }  // namespace sap::eval
 
@@ -162,4 +171,11 @@ template <>
 struct sap::EnumNames<sap::eval::LesionPair> {
   static constexpr std::pair<sap::eval::LesionPair, std::string_view> kNames[] = {
       {sap::eval::LesionPair::kUnion, "union"}, {sap::eval::LesionPair::kBest, "best"}};
+};
+template <>
+struct sap::EnumNames<sap::eval::CandidateScore> {
+  static constexpr std::pair<sap::eval::CandidateScore, std::string_view> kNames[] = {
+      {sap::eval::CandidateScore::kMax, "max"},
+      {sap::eval::CandidateScore::kMean, "mean"},
+      {sap::eval::CandidateScore::kP95, "p95"}};
 };

@@ -35,9 +35,8 @@ PublishedValues ReadPublishedValues(const ConfigNode& root);
 // What this run gives for a published value.
 struct Reproduction {
   double value = std::numeric_limits<double>::quiet_NaN();
-  Interval interval{std::numeric_limits<double>::quiet_NaN(),
-                    std::numeric_limits<double>::quiet_NaN()};  // 95 %; NaN: none
-  std::string text;                                             // instead of a value
+  Interval interval = kNoInterval;  // 95 %
+  std::string text;                 // instead of a value
 };
 using Reproductions = std::map<std::string, Reproduction>;  // by PublishedValue::Key
 

@@ -23,12 +23,16 @@ struct MethodCurves {
   FrocCurve all;
   FrocCurve large;
   std::vector<VolumePoint> volume;
+  FrocIntervals all_intervals;
+  FrocIntervals large_intervals;
 };
 struct FrocOptions {
   FrocMethod method = FrocMethod::kSweep;
   CurveEnd end = CurveEnd::kHold;
   double limit_all_fp = 15.0;
   double limit_large_fp = 4.0;
+  FrocAverage average = FrocAverage::kPooled;
+  int64_t band_resamples = 1000;
 
   template <typename Visitor>
   void Describe(Visitor& v) {
@@ -38,12 +42,19 @@ struct FrocOptions {
         .Help("area up to this many false positives per exam")
         .AtLeast(0.1);
     v.Field("froc_large_limit_fp", limit_large_fp).Help("the same for large lesions").AtLeast(0.1);
+    v.Field("froc_average", average)
+        .Help("sensitivity over all lesions, or the mean of the patients' sensitivities");
+    v.Field("froc_band_resamples", band_resamples)
+        .Help("resamples of patients for the 95 % band and intervals of a curve; 0 = none")
+        .Range(0, 1000000);
   }
 };
-// The sweep when the summary has one (any_overlap), else the ranking of candidates.
+// The sweep when the summary has one (any_overlap), else the ranking of candidates. `seed` is that
+// of the bands: methods on the same exams draw the same patients.
 MethodCurves CurvesOf(const std::string& name,
                       const LesionSummary& summary,
-                      const FrocOptions& options);
+                      const FrocOptions& options,
+                      uint64_t seed = 0);
 std::string FrocCsv(const std::vector<MethodCurves>& curves);
 std::string VolumeCurveCsv(const std::vector<MethodCurves>& curves);
 nlohmann::json CurvesJson(const MethodCurves& curves, const FrocOptions& options);

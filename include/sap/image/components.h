@@ -18,9 +18,23 @@ struct Component {
   XyzInt first_vox;  // first in C order: certainly inside
 };
 
+// Voxels begin_z <= z < end_z of one row (x, y) that belong to one component.
+struct Run {
+  int32_t begin_z = 0;
+  int32_t end_z = 0;
+  int32_t label = 0;
+};
+
+// All runs in C order; row r = x * Y + y owns runs [first_of_row[r], first_of_row[r + 1]).
+struct RunTable {
+  std::vector<Run> runs;
+  std::vector<int64_t> first_of_row;
+};
+
 struct Components {
-  Tensor labels_XYZ;  // int32, 0 = background
+  Tensor labels_XYZ;  // int32, 0 = background; takes memory only near components when they are few
   std::vector<Component> list;
+  RunTable table;  // the same in a form whose size is that of the foreground
 };
 
 // Connected components of mask_XYZ != 0 (bool or any integer dtype, [X, Y, Z], CPU), one
