@@ -108,7 +108,8 @@ int EvaluateFeatures(const EvaluateOptions& options,
   std::vector<eval::ReportSection> sections = eval::FeatureSections(studies, published);
   if (options.figures) DrawFigures(folder / "figures", sections);
   const eval::Reproductions reproduced = eval::ReproducedValues(studies);
-  for (eval::ReportSection& section : eval::PublishedSections(all_published, reproduced)) {
+  for (eval::ReportSection& section :
+       eval::PublishedSections(all_published, reproduced, eval::PublishedTables::kTouched)) {
     sections.push_back(std::move(section));
   }
   EraseEmpty(sections);

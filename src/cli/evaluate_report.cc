@@ -11,6 +11,7 @@
 #include "sap/core/files.h"
 #include "sap/core/log.h"
 #include "sap/eval/published.h"
+#include "sap/eval/report.h"
 
 namespace sap::cli {
 namespace {
@@ -74,6 +75,31 @@ void WriteComparison(const EvaluateOptions& options,
   rules.erase("metric_per_case");
   WriteFileAtomically(folder / "report.html",
                       eval::ReportHtml(eval::LesionReportHead(results), sections, rules));
+}
+
+void WriteSkeletonPage(const EvaluateOptions& options,
+                       const eval::SkeletonSummary& summary,
+                       const json& record) {
+  eval::ReportHead head{
+      .title = "Skeleton evaluation",
+      .facts = {{"Scans", fmt::format("{}", summary.cases.size())},
+                {"Majority vote", options.skeleton_majority_vote ? "on" : "off"},
+                {"A region that only the prediction has", EnumName(options.absent_class)}},
+      .notes = {"Scans of one subject are not independent: the number of subjects limits what can "
+                "be said.",
+                "Large bones dominate the merged Dice; it says little of the small ones."}};
+  std::vector<eval::ReportSection> sections = {
+      {.title = "Dice by region", .markdown = eval::SummaryMarkdown(summary)}};
+  if (options.published_values) {
+    const eval::PublishedValues published =
+        eval::ReadPublishedValues(ParseConfigFile(*options.published_values));
+    for (eval::ReportSection& section : eval::PublishedSections(
+             published, eval::ReproducedValues(summary), eval::PublishedTables::kTouched)) {
+      sections.push_back(std::move(section));
+    }
+  }
+  WriteFileAtomically(fs::path(options.output_dir) / "report.html",
+                      eval::ReportHtml(head, sections, record));
 }
 
 }  // namespace sap::cli

@@ -20,4 +20,9 @@ void WriteComparison(const EvaluateOptions& options,
                      std::vector<eval::ReportSection> sections,
                      const nlohmann::json& summary);
 
+// report.html of the skeleton task.
+void WriteSkeletonPage(const EvaluateOptions& options,
+                       const eval::SkeletonSummary& summary,
+                       const nlohmann::json& record);
+
 }  // namespace sap::cli

@@ -50,6 +50,19 @@ std::string PublishedKey(const Metric& metric, const std::string& method) {
   return fmt::format("table1.{}.{}.{}", metric.section, name, method);
 }
 
+// The paper's word for a region of our label table.
+std::string PublishedRegion(const std::string& name) {
+  static const std::map<std::string, std::string> kWords = {{"cervical_spine", "cervical"},
+                                                            {"thoracic_spine", "thoracic"},
+                                                            {"lumbar_spine", "lumbar"},
+                                                            {"femurs", "femur"},
+                                                            {"humeri", "humerus"},
+                                                            {"scapulae", "scapula"},
+                                                            {"clavicles", "clavicle"}};
+  const auto found = kWords.find(name);
+  return found == kWords.end() ? name : found->second;
+}
+
 // Of every reference lesion that counts.
 std::vector<double> LesionVolumesMl(const LesionSummary& summary) {
   std::vector<double> volumes_ml;
@@ -176,6 +189,17 @@ Reproductions ReproducedValues(const std::vector<FeatureStudy>& studies) {
     found["cluster_768d.intra_positive." + study.name] = {c.lesion.to_centroid};
     found["cluster_768d.intra_negative." + study.name] = {c.healthy.to_centroid};
   }
+  return found;
+}
+
+Reproductions ReproducedValues(const SkeletonSummary& summary) {
+  Reproductions found;
+  for (std::size_t label = 0; label < summary.class_names.size(); ++label) {
+    const double mean = Summarize(summary.DiceOfClass(label)).mean;
+    const std::string name = label == 0 ? "merged" : PublishedRegion(summary.class_names[label]);
+    found["skeleton_dice." + name] = {mean};
+  }
+  found["skeleton_dice.n_validation_scans"] = {static_cast<double>(summary.cases.size())};
   return found;
 }
 

@@ -139,7 +139,8 @@ std::vector<std::string> RowOf(const PublishedValue& value,
 }  // namespace
 
 std::vector<ReportSection> PublishedSections(const PublishedValues& published,
-                                             const Reproductions& reproduced) {
+                                             const Reproductions& reproduced,
+                                             PublishedTables which) {
   std::map<std::string, std::string> preprint_of;  // by the paper's key
   for (const PublishedValue& value : published.values) {
     if (value.path[0] == kPreprint) preprint_of[CounterpartKey(value)] = PublishedCell(value);
@@ -148,18 +149,21 @@ std::vector<ReportSection> PublishedSections(const PublishedValues& published,
   const std::vector<std::string> header = {
       "quantity", "method", "reproduced", "published", "difference", "inside", "preprint"};
   std::vector<Table> tables(Subjects().size(), Table(header));
+  std::vector<bool> touched(Subjects().size(), which == PublishedTables::kAll);
   std::map<std::string, bool> present;
   for (const PublishedValue& value : published.values) present[value.Key()] = true;
   for (const PublishedValue& value : published.values) {
     const bool beside = value.path[0] == kPreprint && present.contains(CounterpartKey(value));
     if (beside) continue;
     const auto preprint = preprint_of.find(value.Key());
-    tables[SubjectOf(value.path[0])].AddRow(
+    const std::size_t subject = SubjectOf(value.path[0]);
+    if (reproduced.contains(value.Key())) touched[subject] = true;
+    tables[subject].AddRow(
         RowOf(value, reproduced, preprint == preprint_of.end() ? "" : preprint->second));
   }
   std::vector<ReportSection> sections;
   for (std::size_t s = 0; s < tables.size(); ++s) {
-    if (tables[s].NumRows() == 0) continue;
+    if (tables[s].NumRows() == 0 || !touched[s]) continue;
     sections.push_back({.title = Subjects()[s].title,
                         .note = Subjects()[s].note,
                         .markdown = tables[s].Markdown()});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <regex>
 
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -127,6 +128,36 @@ TEST(PublishedValues, ReproducedOnesHaveADifferenceAndAreInsideOrNot) {
   EXPECT_THAT(RowWith(table, "froc auc", "sap"), HasSubstr("| 10 | 7.100 | 2.900 | - |"));
   EXPECT_TRUE(published.HasMethod("ssl"));
   EXPECT_FALSE(published.HasMethod("baseline"));
+}
+
+// The region names of our label table (sap/data/labels.h).
+TEST(PublishedValues, OfTheSkeletonAreReproducedByRegion) {
+  const std::vector<std::string> regions = {"background",
+                                            "cervical_spine",
+                                            "thoracic_spine",
+                                            "lumbar_spine",
+                                            "pelvis",
+                                            "femurs",
+                                            "humeri",
+                                            "scapulae",
+                                            "clavicles",
+                                            "sternum"};
+  const Tensor labels_XYZ = at::arange(10, at::kShort).view({10, 1, 1});
+  const SkeletonSummary summary = EvaluateSkeleton(
+      1,
+      [&](std::size_t) {
+        return LabelPair{"scan", labels_XYZ, labels_XYZ};
+      },
+      regions);
+  const Reproductions reproduced = ReproducedValues(summary);
+  int64_t num_regions = 0;
+  for (const PublishedValue& value : Published().values) {
+    if (value.path[0] != "skeleton_dice") continue;
+    ++num_regions;
+    EXPECT_EQ(reproduced.at(value.Key()).value, 1.0) << value.Key();
+  }
+  EXPECT_EQ(num_regions, 11);  // nine, merged, and the number of scans
+  EXPECT_EQ(PublishedSections(Published(), reproduced, PublishedTables::kTouched).size(), 1U);
 }
 
 TEST(PublishedValues, OfAnotherLimitAreNotReproduced) {

@@ -12,6 +12,7 @@
 #include "sap/eval/feature_study.h"
 #include "sap/eval/report_compare.h"
 #include "sap/eval/report_html.h"
+#include "sap/eval/skeleton.h"
 
 namespace sap::eval {
 
@@ -45,11 +46,15 @@ Reproductions ReproducedValues(const Comparison& comparison,
                                const std::vector<MethodCurves>& curves,
                                const FrocOptions& options);
 Reproductions ReproducedValues(const std::vector<FeatureStudy>& studies);
+Reproductions ReproducedValues(const SkeletonSummary& summary);
 
 // Every published value in tables by subject: reproduced, published, difference, and whether one
-// lies in the other's interval. The preprint, of other patients, has a column of its own.
+// lies in the other's interval. The preprint, of other patients, has a column of its own. With
+// kTouched only tables that hold a reproduced value.
+enum class PublishedTables { kAll, kTouched };
 std::vector<ReportSection> PublishedSections(const PublishedValues& published,
-                                             const Reproductions& reproduced);
+                                             const Reproductions& reproduced,
+                                             PublishedTables which = PublishedTables::kAll);
 std::string PublishedMarkdown(const PublishedValues& published, const Reproductions& reproduced);
 
 // Altman's words for agreement, which the paper uses: poor, fair, moderate, good, very good.
