@@ -66,7 +66,7 @@ struct GalleryWriter {
     const Geometry grid = ReadGeometry(pair.reference);
     const eval::CaseInput input = LoadLesionCase(pair);
     eval::GalleryExam exam{
-        .reference = Mask(input.reference_XYZ, grid),
+        .reference = Mask(input.reference_XYZ != 0, grid),
         .prediction = Mask(input.probability_XYZ >= summaries[m].threshold, grid)};
     for (const fs::path& path : FindImages(options, pair.id)) {
       exam.images.push_back(ReadVolume(path));

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/evaluate_folds.h"
+#include "cli/evaluate_gallery.h"
 #include "cli/evaluate_report.h"
 #include "sap/core/error.h"
 #include "sap/core/files.h"
@@ -149,6 +150,7 @@ std::vector<MethodPairs> FindMethods(const EvaluateOptions& options) {
   for (MethodPairs& method : methods) {
     method.pairs = EvaluationPairs(options, method.prediction_dir);
   }
+  GalleryMethod(options, methods);  // a wrong name is known before anything is read
   return methods;
 }
 

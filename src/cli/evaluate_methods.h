@@ -25,7 +25,8 @@ struct MethodPairs {
 bool IsMethodName(const std::string& name);
 
 // prediction_dir alone, or each of `methods`. Throws kOption for a method that is not name=folder,
-// a name that is no file name or stands twice; kInput when no case is left.
+// a name that is no file name or stands twice, and a gallery_method that is none of them; kInput
+// when no case is left.
 std::vector<MethodPairs> FindMethods(const EvaluateOptions& options);
 
 // Evaluates every method, compares them, and writes all files of output_dir.

@@ -185,6 +185,60 @@ TEST(SapEvaluate, GivesMeansOverFoldsOfASplit) {
   EXPECT_EQ(run("own.json", R"({"fold": 3})"), 3);
 }
 
+TEST(SapEvaluate, ShowsLesionsOnTheirImages) {
+  const Scene scene;
+  for (int i = 0; i < 5; ++i) {
+    // On a grid of its own.
+    const Geometry grid{.size_vox = {30, 24, 20}, .spacing_mm = {2.4, 2.5, 3.2}};
+    const fs::path folder = scene.root / "images" / fmt::format("case_{}", i);
+    CreateFolder(folder);
+    WriteVolume(folder / "T1.nii.gz", Volume(at::rand({30, 24, 20}), grid));
+  }
+  const std::vector<std::string> settings = {
+      scene.Methods(), "gallery_method=ssl", "gallery_lesions=2"};
+  ASSERT_EQ(Evaluate(scene.Words(settings)), 0);
+  const fs::path figures = scene.root / "out" / "figures";
+  const auto rows = ParseCsv(ReadFile(figures / "gallery.csv"));
+  EXPECT_EQ(rows.size(),
+            1U + 2 * (3 + 2 + 2));  // percentiles, misses, false positives; two methods
+  for (std::size_t r = 1; r < rows.size(); ++r) {
+    EXPECT_EQ(ReadFile(figures / rows[r][0]).substr(1, 3), "PNG");
+    if (rows[r][2].starts_with("missed") && rows[r][3] == "ssl") {
+      EXPECT_EQ(rows[r][5], "missed");
+    }
+  }
+  const std::string without = ReadFile(scene.root / "out" / "report.html");
+  EXPECT_THAT(without, HasSubstr(">Lesions to look at</h2>"));
+  EXPECT_THAT(without, HasSubstr("the probability map is shown"));
+  std::vector<std::string> with_images = settings;
+  with_images.push_back("image_dir=" + (scene.root / "images").string());
+  ASSERT_EQ(Evaluate(scene.Words(with_images)), 0);
+  const std::string page = ReadFile(scene.root / "out" / "report.html");
+  EXPECT_THAT(page, Not(HasSubstr("the probability map is shown")));
+  EXPECT_THAT(page, HasSubstr("data:image/png;base64,"));
+}
+
+TEST(SapEvaluate, ShowsNoLesionsWhereNoneAreAsked) {
+  const Scene scene;
+  ASSERT_EQ(Evaluate(scene.Words({scene.Methods(), "gallery_lesions=0"})), 0);
+  EXPECT_FALSE(fs::exists(scene.root / "out" / "figures" / "gallery.csv"));
+  EXPECT_EQ(Evaluate(scene.Words({scene.Methods(), "gallery_method=other"})), 2);
+}
+
+TEST(SapEvaluate, GivesTheSkeletonAPageToo) {
+  const Scene scene;
+  const std::string published =
+      (fs::path(SAP_SOURCE_DIR) / "configs" / "published_values.yaml").string();
+  ASSERT_EQ(Evaluate(scene.Words({"task=skeleton",
+                                  "prediction_dir=" + (scene.root / "reference").string(),
+                                  "published_values=" + published})),
+            0);
+  const std::string page = ReadFile(scene.root / "out" / "report.html");
+  EXPECT_THAT(page, HasSubstr("<h1>Skeleton evaluation</h1>"));
+  EXPECT_THAT(page, HasSubstr("skeleton dice: humerus"));
+  EXPECT_THAT(page, Not(HasSubstr("literature")));
+}
+
 TEST(SapEvaluate, IsTheSameOnEveryRun) {
   const Scene scene;
   const auto words = scene.Words({scene.Methods(), "figures=false"});

@@ -101,9 +101,10 @@ TEST(FrocFigure, CurvesEndAtTheirLimit) {
 
 TEST(FrocFigure, ShadesTheBandOfAllLesionsWhereThereIsOne) {
   MethodCurves curves{.name = "a"};
-  curves.all.points = {{.band = {0, 0}},
-                       {.fp_per_exam = 4, .sensitivity = 0.8, .band = {0.6, 1.0}}};
-  curves.large.points = {{}};
+  const FrocPoint begin{.band = {0, 0}};
+  const FrocPoint far{.fp_per_exam = 4, .sensitivity = 0.8, .band = {0.6, 1.0}};
+  curves.all.points = {begin, far};
+  curves.large.points = {begin};
   curves.all_intervals.area = {0.5, 1.25};
   const Figure figure = FrocFigure({curves}, {.limit_all_fp = 2}, 1.0);
   const std::vector<std::string> end = {"2", "0.4", "0.3", "0.5"};
