@@ -52,8 +52,8 @@ h1,h2,h3,.note{break-after:avoid}
 .fresh{break-before:page}
 .scroll{overflow:visible}
 thead{display:table-header-group}
-table{font-size:7.5pt}
-th,td{padding:.15rem .4rem}
+table{font-size:7.5pt;width:100%}
+th,td{padding:.15rem .25rem}
 td{white-space:normal}
 .row{display:block}
 .row figure{margin-bottom:.75rem}
