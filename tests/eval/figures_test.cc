@@ -90,6 +90,7 @@ TEST(FrocFigure, CurvesEndAtTheirLimit) {
   MethodCurves curves{.name = "a method"};
   curves.all.points = {{0, 0}, {1, 0.4}, {3, 0.8}};
   curves.large.points = {{0, 0}, {1, 0.5}};
+  curves.all.num_lesions = curves.large.num_lesions = 10;
   const Figure figure = FrocFigure({curves}, {.limit_all_fp = 2, .limit_large_fp = 4}, 1.0);
   const auto all = ParseCsv(figure.files.at("froc_all_1.csv"));
   EXPECT_EQ(all.back()[0], "2");
@@ -105,6 +106,7 @@ TEST(FrocFigure, ShadesTheBandOfAllLesionsWhereThereIsOne) {
   const FrocPoint far{.fp_per_exam = 4, .sensitivity = 0.8, .band = {0.6, 1.0}};
   curves.all.points = {begin, far};
   curves.large.points = {begin};
+  curves.all.num_lesions = 10;
   curves.all_intervals.area = {0.5, 1.25};
   const Figure figure = FrocFigure({curves}, {.limit_all_fp = 2}, 1.0);
   const std::vector<std::string> end = {"2", "0.4", "0.3", "0.5"};
