@@ -2,6 +2,7 @@
 #include "sap/eval/report_html.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -15,17 +16,23 @@ namespace {
 
 constexpr int kSmallPx = 480;
 
-// The drawing's own width in pixels: without it a browser stretches it over the whole page.
-int SvgWidth(const std::string& svg) {
-  const std::size_t at = svg.find("viewBox=\"0 0 ");
-  return at == std::string::npos ? 0 : std::atoi(svg.c_str() + at + 13);
+// The picture's own width in pixels; 0: not known. A browser would stretch an SVG without it.
+int WidthOf(const std::string& bytes) {
+  if (bytes.starts_with("\x89PNG") && bytes.size() >= 20) {
+    int width = 0;
+    for (std::size_t i = 16; i < 20; ++i) width = width << 8 | static_cast<uint8_t>(bytes[i]);
+    return width;
+  }
+  const std::size_t at = bytes.find("viewBox=\"0 0 ");
+  return at == std::string::npos ? 0 : std::atoi(bytes.c_str() + at + 13);
 }
 
 std::string Picture(const ReportPicture& picture) {
-  const int width = SvgWidth(picture.bytes);
+  const int width = WidthOf(picture.bytes);
   return fmt::format(
-      "<figure><div class=\"scroll\"><img alt=\"{}\"{} src=\"{}\"></div>"
+      "<figure{}><div class=\"scroll\"><img alt=\"{}\"{} src=\"{}\"></div>"
       "<figcaption><b>{}</b>{}{}</figcaption></figure>\n",
+      width > 0 ? fmt::format(" style=\"width:{}px\"", width) : "",
       EscapedHtml(picture.title),
       width > 0 ? fmt::format(" width=\"{}\"", width) : "",
       DataUri(picture.bytes),
@@ -37,7 +44,7 @@ std::string Picture(const ReportPicture& picture) {
 // On paper three small pictures stand beside each other; a wide one takes the whole width.
 bool IsSmall(const PictureRow& row) {
   return std::all_of(row.pictures.begin(), row.pictures.end(), [](const ReportPicture& picture) {
-    return SvgWidth(picture.bytes) <= kSmallPx;
+    return WidthOf(picture.bytes) <= kSmallPx;
   });
 }
 

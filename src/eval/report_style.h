@@ -56,7 +56,7 @@ table{font-size:7.5pt;width:100%}
 th,td{padding:.15rem .25rem}
 td{white-space:normal}
 .row{display:block}
-.row figure{margin-bottom:.75rem}
+.row figure{margin-bottom:.75rem;width:auto!important}
 .small{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:.5rem}
 h3+.small{break-inside:avoid}
 figure img{max-width:100%;height:auto}
