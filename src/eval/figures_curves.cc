@@ -67,7 +67,7 @@ std::string AreaText(const FrocCurve& curve,
 }
 
 std::string KeyBelow(const std::vector<std::string>& titles) {
-  return fmt::format("  set key below Left reverse noenhanced samplen 3.5 maxcols {}\n",
+  return fmt::format("  set key below Left reverse noenhanced samplen 3.5 height 1 maxcols {}\n",
                      LayoutKey(titles, kWidthPx).columns);
 }
 
@@ -150,7 +150,7 @@ Figure FrocFigure(const std::vector<MethodCurves>& curves,
   }
   drawings.insert(drawings.begin(), bands.begin(), bands.end());
   const std::string body = fmt::format(
-      "{}{}  set xlabel 'False positives per exam' offset 0,0.5\n  set ylabel 'Sensitivity'\n"
+      "{}{}  set xlabel 'False positives per exam' offset 0,0.7\n  set ylabel 'Sensitivity'\n"
       "  set xrange [0:{:g}]\n  set yrange [0:1.02]\n  set xtics nomirror\n"
       "  set ytics nomirror 0,0.2,1\n  set border 3\n  {}",
       KeyBelow(titles),
@@ -193,7 +193,7 @@ Figure VolumeFigure(const std::vector<MethodCurves>& curves, const LesionSummary
       "  set x2range [{0:g}:{1:g}]\n  set yrange [0:1.02]\n  set y2range [0:*]\n"
       "  set xtics nomirror ('0.01' 0.01, '0.1' 0.1, '1' 1, '10' 10)\n"
       "  set x2tics nomirror scale 0 ({2})\n  set ytics nomirror 0,0.2,1\n  set y2tics nomirror\n"
-      "  set xlabel 'Volume of at least [mL]' offset 0,0.5\n"
+      "  set xlabel 'Volume of at least [mL]' offset 0,0.7\n"
       "  set x2label 'Reference lesions of at least that volume'\n"
       "  set ylabel 'Sensitivity, share of lesions'\n"
       "  set y2label 'False positives per exam'\n",

@@ -233,11 +233,11 @@ std::optional<Figure> ThresholdFigure(const std::vector<std::string>& names,
   figure.files["threshold.gp"] = PanelScript(
       figure.name,
       kPanelPx,
-      kPanelHeightPx + 20,
+      kPanelHeightPx + 40,
       std::string(kPanelStyle) +
           "  set xrange [0:1]\n  set yrange [0:1.02]\n  set xtics 0,0.2,1\n"
-          "  set ytics 0,0.2,1\n  set xlabel 'Threshold' offset 0,0.5\n  set ylabel 'F2'\n"
-          "  set key below noenhanced samplen 2\n",
+          "  set ytics 0,0.2,1\n  set xlabel 'Threshold' offset 0,0.7\n  set ylabel 'F2'\n"
+          "  set key below noenhanced samplen 2 height 1\n",
       panels);
   return figure;
 }
@@ -281,11 +281,11 @@ Figure ScoreFigure(const std::vector<std::string>& names,
   figure.files["scores.gp"] = PanelScript(
       figure.name,
       kPanelPx,
-      kPanelHeightPx + 40,
+      kPanelHeightPx + 60,
       std::string(kPanelStyle) +
           "  set xrange [0:1]\n  set yrange [0:*]\n  set xtics 0,0.2,1\n  set boxwidth 0.018\n"
-          "  set xlabel 'Score' offset 0,0.5\n  set ylabel 'Candidates'\n"
-          "  set key below noenhanced samplen 2 maxcols 1 Left reverse\n",
+          "  set xlabel 'Score' offset 0,0.7\n  set ylabel 'Candidates'\n"
+          "  set key below noenhanced samplen 2 height 1 maxcols 1 Left reverse\n",
       panels);
   return figure;
 }
