@@ -98,8 +98,9 @@ std::string PanelScript(const std::string& name,
 KeyLayout LayoutKey(const std::vector<std::string>& titles, int width_px) {
   std::size_t longest = 0;
   for (const std::string& title : titles) longest = std::max(longest, title.size());
-  // A letter takes about 6 pixels, the sample of the line and the gaps 90.
-  const int columns = 2 * (6 * static_cast<int>(longest) + 90) <= width_px ? 2 : 1;
+  // A letter takes about 7 pixels, the sample of a line and the gap after it 60, and both axes 100:
+  // gnuplot makes one column where it thinks that two do not fit.
+  const int columns = 2 * (7 * static_cast<int>(longest) + 60) <= width_px - 100 ? 2 : 1;
   const int rows = (static_cast<int>(titles.size()) + columns - 1) / columns;
   return {.columns = columns, .height_px = kKeyRowPx * (rows + 1) + 10};
 }
