@@ -199,6 +199,15 @@ std::vector<CasePair> FindPairs(const EvaluateOptions& options,
   return pairs;
 }
 
+std::vector<fs::path> FindImages(const EvaluateOptions& options, const std::string& id) {
+  const fs::path folder = options.image_dir.value_or(options.reference_dir);
+  std::vector<fs::path> images;
+  for (const std::string& name : options.image_names) {
+    if (const auto path = FindFile(folder / id / name)) images.push_back(*path);
+  }
+  return images;
+}
+
 eval::CaseInput LoadLesionCase(const CasePair& pair) {
   const Volume reference = ReadLabels(pair.reference);
   const Volume prediction = ReadVolume(pair.prediction);

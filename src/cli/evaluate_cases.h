@@ -37,6 +37,10 @@ std::vector<CasePair> FindPairs(const EvaluateOptions& options,
                                 const std::filesystem::path& prediction_dir,
                                 const std::vector<std::string>& ids);
 
+// Images of a case to look at, in the order of image_names; those that are absent are left out.
+std::vector<std::filesystem::path> FindImages(const EvaluateOptions& options,
+                                              const std::string& id);
+
 // Throws kInput when an instance map does not mark the reference's voxels.
 eval::CaseInput LoadLesionCase(const CasePair& pair);
 eval::LabelPair LoadSkeletonCase(const CasePair& pair, bool majority_vote);

@@ -9,6 +9,7 @@
 #include "cli/evaluate_methods.h"
 #include "cli/evaluate_options.h"
 #include "cli/evaluate_preset.h"
+#include "cli/evaluate_report.h"
 #include "sap/cli/app.h"
 #include "sap/cli/commands.h"
 #include "sap/core/error.h"
@@ -40,6 +41,7 @@ int EvaluateSkeletonTask(const EvaluateOptions& options,
       options.absent_class);
   progress.Finish();
   eval::WriteReport(options.output_dir, summary, record);
+  WriteSkeletonPage(options, summary, record);
   if (context.json) {
     std::cout << eval::SummaryJson(summary).dump(2) << "\n";
   } else if (!context.quiet) {

@@ -5,11 +5,13 @@
 #include "sap/core/files.h"
 #include "sap/data/labels.h"
 #include "sap/eval/agreement.h"
+#include "sap/eval/report_html.h"
 
 namespace sap::cli {
 namespace {
 
 using Summaries = std::vector<eval::LesionSummary>;
+using Sections = std::vector<eval::ReportSection>;
 
 template <typename Item>
 void Append(std::vector<Item>& all, std::vector<Item> more) {
@@ -19,7 +21,7 @@ void Append(std::vector<Item>& all, std::vector<Item> more) {
 void WriteRegions(const EvaluateOptions& options,
                   const Summaries& summaries,
                   const std::vector<MethodDetails>& details,
-                  DetailReport& report) {
+                  Sections& sections) {
   std::vector<std::string> names;
   const data::LabelTable table = data::MakeLabelTable({.scheme = data::LabelScheme::kSkeleton});
   for (const data::LabelClass& bone : table.classes) names.push_back(bone.name);
@@ -31,7 +33,7 @@ void WriteRegions(const EvaluateOptions& options,
   }
   if (!any) return;
   WriteFileAtomically(fs::path(options.output_dir) / "regions.csv", eval::RegionsCsv(rows));
-  report.sections.push_back(
+  sections.push_back(
       {.title = "Results per bone region",
        .note = fmt::format(
            "Pooled over the exams that have a map of bones. A lesion or candidate belongs to the "
@@ -44,7 +46,7 @@ void WriteRegions(const EvaluateOptions& options,
 void WriteFindings(const EvaluateOptions& options,
                    const Summaries& summaries,
                    const std::vector<MethodDetails>& details,
-                   DetailReport& report) {
+                   Sections& sections) {
   const eval::FindingOptions& o = options.details.findings;
   auto exams = eval::ListFindings(eval::FindingSource::kReference, "", summaries.front(), o);
   for (std::size_t m = 0; m < details.size(); ++m) {
@@ -55,7 +57,7 @@ void WriteFindings(const EvaluateOptions& options,
   const fs::path folder = options.output_dir;
   WriteFileAtomically(folder / "findings.csv", eval::FindingsCsv(exams));
   WriteFileAtomically(folder / "burden.csv", eval::BurdenCsv(exams));
-  report.sections.push_back(
+  sections.push_back(
       {.title = "Tumour burden per exam",
        .note = fmt::format(
            "All findings are in findings.csv. Targets: at least {:g} mm long, at most {} per exam, "
@@ -67,7 +69,7 @@ void WriteFindings(const EvaluateOptions& options,
 
 void WriteFollowUp(const EvaluateOptions& options,
                    const std::vector<MethodDetails>& details,
-                   DetailReport& report) {
+                   Sections& sections) {
   if (options.details.follow_up.empty()) return;
   auto patients = details.front().FollowUps(eval::FindingSource::kReference);
   for (const MethodDetails& method : details) {
@@ -77,7 +79,7 @@ void WriteFollowUp(const EvaluateOptions& options,
   WriteFileAtomically(folder / "follow_up.csv", eval::FollowUpCsv(patients));
   WriteFileAtomically(folder / "follow_up_totals.csv", eval::FollowUpTotalsCsv(patients));
   const eval::FollowUpOptions& o = options.details.changes;
-  report.sections.push_back(
+  sections.push_back(
       {.title = "Change between two exams",
        .note = fmt::format(
            "Lesions that {} are one; they grew or shrank when the volume changed by {:g} % or "
@@ -91,7 +93,7 @@ void WriteFollowUp(const EvaluateOptions& options,
 void WriteCalibration(const EvaluateOptions& options,
                       const std::vector<MethodDetails>& details,
                       nlohmann::json& summary,
-                      DetailReport& report) {
+                      Sections& sections) {
   std::vector<eval::MethodCalibration> methods;
   for (const MethodDetails& one : details) {
     const eval::MethodCalibration& c = one.calibration();
@@ -102,8 +104,7 @@ void WriteCalibration(const EvaluateOptions& options,
   if (methods.empty()) return;
   WriteFileAtomically(fs::path(options.output_dir) / "calibration.csv",
                       eval::CalibrationCsv(methods));
-  report.figures = eval::CalibrationFigure(methods);
-  report.sections.push_back(
+  sections.push_back(
       {.title = "Calibration",
        .note = fmt::format(
            "Pooled over exams, {} bins; voxels of the mask calibration_region in {} exams, all "
@@ -113,20 +114,21 @@ void WriteCalibration(const EvaluateOptions& options,
            options.details.calibration.bins,
            methods.front().exams_in_region,
            methods.front().exams_whole),
-       .markdown = eval::CalibrationMarkdown(methods)});
+       .markdown = eval::CalibrationMarkdown(methods),
+       .figures = {eval::CalibrationFigure(methods)}});
 }
 
 void WriteAgreement(const EvaluateOptions& options,
                     const Summaries& summaries,
                     const std::vector<MethodDetails>& details,
-                    DetailReport& report) {
+                    Sections& sections) {
   std::vector<eval::AgreementRow> rows;
   for (std::size_t m = 0; m < details.size(); ++m) {
     Append(rows, eval::AgreementRows(details[m].method(), summaries[m]));
   }
   if (rows.empty()) return;
   WriteFileAtomically(fs::path(options.output_dir) / "agreement.csv", eval::AgreementCsv(rows));
-  report.sections.push_back(
+  sections.push_back(
       {.title = "Agreement of the ensemble's members",
        .note = "Only candidates kept that at least so many members find: have a voxel of p >= "
                "threshold in. Members that trained on a case agree too readily on it.",
@@ -145,19 +147,19 @@ nlohmann::json RulesJson(const DetailOptions& o) {
 
 }  // namespace
 
-DetailReport WriteDetails(const EvaluateOptions& options,
+std::vector<eval::ReportSection> WriteDetails(const EvaluateOptions& options,
                           const std::vector<eval::LesionSummary>& summaries,
                           const std::vector<MethodDetails>& details,
                           nlohmann::json& summary) {
   CreateFolder(options.output_dir);
-  DetailReport report;
-  WriteRegions(options, summaries, details, report);
-  WriteFindings(options, summaries, details, report);
-  WriteFollowUp(options, details, report);
-  WriteCalibration(options, details, summary, report);
-  WriteAgreement(options, summaries, details, report);
+  Sections sections;
+  WriteRegions(options, summaries, details, sections);
+  WriteFindings(options, summaries, details, sections);
+  WriteFollowUp(options, details, sections);
+  WriteCalibration(options, details, summary, sections);
+  WriteAgreement(options, summaries, details, sections);
   summary["detail_rules"] = RulesJson(options.details);
-  return report;
+  return sections;
 }
 
 }  // namespace sap::cli

@@ -15,7 +15,7 @@
 #include "cli/evaluate_cases.h"
 #include "cli/evaluate_methods.h"
 #include "cli/evaluate_options.h"
-#include "sap/eval/report_compare.h"
+#include "sap/eval/report_html.h"
 
 namespace sap::cli {
 
@@ -72,16 +72,10 @@ class MethodDetails {
   std::map<std::pair<eval::FindingSource, std::string>, eval::TimePoint> time_points_;
 };
 
-// What the report takes over.
-struct DetailReport {
-  std::vector<eval::ReportSection> sections;
-  std::map<std::string, std::string> figures;
-};
-
 // Writes regions.csv, findings.csv, burden.csv, follow_up.csv, follow_up_totals.csv,
 // calibration.csv and agreement.csv into output_dir, those that there is something for; adds
-// `calibration` to `summary`.
-DetailReport WriteDetails(const EvaluateOptions& options,
+// `calibration` to `summary`. Returns their sections of the report.
+std::vector<eval::ReportSection> WriteDetails(const EvaluateOptions& options,
                           const std::vector<eval::LesionSummary>& summaries,
                           const std::vector<MethodDetails>& details,
                           nlohmann::json& summary);

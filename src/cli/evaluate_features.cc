@@ -11,6 +11,7 @@
 #include "sap/core/error.h"
 #include "sap/core/files.h"
 #include "sap/core/progress.h"
+#include "sap/eval/published.h"
 
 namespace sap::cli {
 namespace {
@@ -75,8 +76,11 @@ int EvaluateFeatures(const EvaluateOptions& options,
                      const json& record,
                      const AppContext& context) {
   eval::PublishedClustersOf published;
+  eval::PublishedValues all_published;
   if (options.published_values) {
-    published = eval::ReadPublishedClusters(ParseConfigFile(*options.published_values));
+    const ConfigNode root = ParseConfigFile(*options.published_values);
+    published = eval::ReadPublishedClusters(root);
+    all_published = eval::ReadPublishedValues(root);
   }
   const std::vector<FeatureFile> files = ReadAll(options);
   if (context.dry_run) {
@@ -101,9 +105,16 @@ int EvaluateFeatures(const EvaluateOptions& options,
   WriteFileAtomically(folder / "features.csv", eval::FeaturesCsv(studies, published));
   WriteFileAtomically(folder / "features.md", table);
   WriteFileAtomically(folder / "features.json", summary.dump(2) + "\n");
-  if (options.figures) {
-    DrawFigures(folder / "figures", eval::FeatureFigureFiles(studies, published));
+  std::vector<eval::ReportSection> sections = eval::FeatureSections(studies, published);
+  if (options.figures) DrawFigures(folder / "figures", sections);
+  const eval::Reproductions reproduced = eval::ReproducedValues(studies);
+  for (eval::ReportSection& section :
+       eval::PublishedSections(all_published, reproduced, eval::PublishedTables::kTouched)) {
+    sections.push_back(std::move(section));
   }
+  EraseEmpty(sections);
+  WriteFileAtomically(folder / "report.html",
+                      eval::ReportHtml(eval::FeatureReportHead(studies), sections, summary));
   if (context.json) {
     std::cout << summary.dump(2) << "\n";
   } else if (!context.quiet) {

@@ -7,27 +7,34 @@
 
 namespace sap::cli {
 
-std::vector<std::pair<std::string, std::string>> DrawFigures(
-    const fs::path& folder, const std::map<std::string, std::string>& files) {
+void DrawFigures(const fs::path& folder, std::vector<eval::ReportSection>& sections) {
   CreateFolder(folder);
-  for (const auto& [name, text] : files) WriteFileAtomically(folder / name, text);
-  std::vector<std::pair<std::string, std::string>> pictures;
   std::vector<std::string> failed;
-  for (const auto& [name, text] : files) {
-    if (!name.ends_with(".gp")) continue;
-    const std::string stem = name.substr(0, name.size() - 3);
-    if (RunGnuplot(folder, name)) {
-      pictures.emplace_back(stem, ReadFile(folder / (stem + ".svg")));
-    } else {
-      failed.push_back(stem);
+  for (eval::ReportSection& section : sections) {
+    eval::PictureRow row;
+    for (const eval::Figure& figure : section.figures) {
+      for (const auto& [name, text] : figure.files) WriteFileAtomically(folder / name, text);
+      if (RunGnuplot(folder, figure.name + ".gp")) {
+        row.pictures.push_back({.title = figure.title,
+                                .caption = figure.caption,
+                                .bytes = ReadFile(folder / (figure.name + ".svg"))});
+      } else {
+        failed.push_back(figure.name);
+      }
     }
+    if (!row.pictures.empty()) section.rows.push_back(std::move(row));
   }
   if (!failed.empty()) {
     log::Warning("not drawn: {}; install gnuplot, or run the scripts in {} by hand",
                  fmt::join(failed, ", "),
                  folder.filename().string());
   }
-  return pictures;
+}
+
+void EraseEmpty(std::vector<eval::ReportSection>& sections) {
+  std::erase_if(sections, [](const eval::ReportSection& section) {
+    return section.markdown.empty() && section.rows.empty();
+  });
 }
 
 }  // namespace sap::cli

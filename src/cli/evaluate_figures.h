@@ -2,16 +2,17 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
-#include <string>
-#include <utility>
 #include <vector>
+
+#include "sap/eval/report_html.h"
 
 namespace sap::cli {
 
-// Writes gnuplot scripts and data below `folder` and draws each script. Returns title and SVG of
-// each figure; without gnuplot one line says so and the scripts stay.
-std::vector<std::pair<std::string, std::string>> DrawFigures(
-    const std::filesystem::path& folder, const std::map<std::string, std::string>& files);
+// Writes the scripts and data of every section's figures below `folder`, draws them as SVG and PDF,
+// and adds the SVG to the section's rows. Without gnuplot one line says so and the scripts stay.
+void DrawFigures(const std::filesystem::path& folder, std::vector<eval::ReportSection>& sections);
+
+// Sections without a table and without a picture have nothing to show.
+void EraseEmpty(std::vector<eval::ReportSection>& sections);
 
 }  // namespace sap::cli

@@ -2,16 +2,18 @@
 #include "cli/evaluate_methods.h"
 
 #include <algorithm>
-#include <functional>
 #include <iostream>
+#include <iterator>
 #include <map>
 #include <set>
 
 #include <nlohmann/json.hpp>
 
-#include "cli/evaluate_figures.h"
+#include "cli/evaluate_details.h"
 #include "cli/evaluate_folds.h"
+#include "cli/evaluate_gallery.h"
 #include "cli/evaluate_preset.h"
+#include "cli/evaluate_report.h"
 #include "cli/evaluate_sensitivity.h"
 #include "sap/core/error.h"
 #include "sap/core/files.h"
@@ -60,34 +62,14 @@ std::vector<CasePair> EvaluationPairs(const EvaluateOptions& options,
   return pairs;
 }
 
-// Before any volume is read: tests compare methods exam by exam.
-void RequireSameCases(const std::vector<MethodPairs>& methods) {
-  std::map<std::string, std::set<std::string>> methods_of_case;
-  for (const MethodPairs& method : methods) {
-    for (const CasePair& pair : method.pairs) methods_of_case[pair.id].insert(method.name);
-  }
-  std::vector<std::string> faults;
-  for (const auto& [id, having] : methods_of_case) {
-    for (const MethodPairs& method : methods) {
-      if (having.contains(method.name)) continue;
-      faults.push_back(fmt::format("{}: method {} has no prediction of it", id, method.name));
-    }
-  }
-  SAP_REQUIRE(ErrorKind::kInput,
-              faults.empty(),
-              "{}\nall methods need the same cases: predict these too, or name the common ones in "
-              "`cases`",
-              fmt::join(faults, "\n"));
-}
-
 std::string TuningFolder(const EvaluateOptions& options, const MethodPairs& method) {
   if (!options.tuning_prediction_dir) return method.prediction_dir;
   const fs::path folder = *options.tuning_prediction_dir;
   return options.methods.empty() ? folder.string() : (folder / method.name).string();
 }
 
-// The threshold and how it came about, for summary.json.
-double Threshold(const EvaluateOptions& options, const MethodPairs& method, json& record) {
+// The threshold and how it came about, for summary.json and the report.
+double Threshold(const EvaluateOptions& options, MethodPairs& method, json& record) {
   SAP_REQUIRE(ErrorKind::kOption,
               !options.threshold || options.tuning_cases.empty(),
               "threshold and tuning_cases are both set; drop one of them");
@@ -114,7 +96,15 @@ double Threshold(const EvaluateOptions& options, const MethodPairs& method, json
             choice.threshold,
             choice.objective,
             pairs.size());
+  method.tuning = choice;
   return choice.threshold;
+}
+
+eval::ThresholdSource SourceOf(const EvaluateOptions& options) {
+  if (options.threshold) return eval::ThresholdSource::kGiven;
+  if (options.tuning_cases.empty()) return eval::ThresholdSource::kDefault;
+  return options.tuning_prediction_dir ? eval::ThresholdSource::kHeldOut
+                                       : eval::ThresholdSource::kInSample;
 }
 
 // Pooled, patient and fold means of every method: into summary.json and the report.
@@ -134,41 +124,24 @@ eval::ReportSection MeansOf(const std::vector<std::string>& names,
           .markdown = eval::MeansMarkdown(names, rows)};
 }
 
-// What stands beside the methods' own tables.
-void WriteComparison(const EvaluateOptions& options,
-                     const eval::Comparison& comparison,
-                     const std::vector<eval::LesionSummary>& summaries,
-                     const std::vector<eval::MethodCurves>& curves,
-                     std::vector<eval::ReportSection> sections,
-                     const json& summary) {
-  const fs::path folder = options.output_dir;
-  using eval::TableFormat;
-  WriteFileAtomically(folder / "table1.md", eval::Table1(comparison, TableFormat::kMarkdown));
-  WriteFileAtomically(folder / "table1.csv", eval::Table1(comparison, TableFormat::kCsv));
-  WriteFileAtomically(folder / "table1.tex", eval::Table1(comparison, TableFormat::kLatex));
-  WriteFileAtomically(folder / "tests.csv", eval::TestsCsv(comparison));
-  WriteFileAtomically(folder / "froc.csv", eval::FrocCsv(curves));
-  WriteFileAtomically(folder / "volume_curve.csv", eval::VolumeCurveCsv(curves));
-  if (options.published_values) {
-    const std::string published = eval::PublishedMarkdown(
-        comparison, eval::ReadPublishedValues(ParseConfigFile(*options.published_values)));
-    if (published.empty()) {
-      log::Warning("published_values: no method has a published name (baseline, ssl, sap)");
-    } else {
-      WriteFileAtomically(folder / "published.md", published);
-      sections.push_back({.title = "Published values", .markdown = published});
+// Before any volume is read: tests compare methods exam by exam.
+void RequireSameCases(const std::vector<MethodPairs>& methods) {
+  std::map<std::string, std::set<std::string>> methods_of_case;
+  for (const MethodPairs& method : methods) {
+    for (const CasePair& pair : method.pairs) methods_of_case[pair.id].insert(method.name);
+  }
+  std::vector<std::string> faults;
+  for (const auto& [id, having] : methods_of_case) {
+    for (const MethodPairs& method : methods) {
+      if (having.contains(method.name)) continue;
+      faults.push_back(fmt::format("{}: method {} has no prediction of it", id, method.name));
     }
   }
-  std::vector<std::pair<std::string, std::string>> pictures;
-  if (options.figures) {
-    pictures = DrawFigures(folder / "figures",
-                           eval::FigureFiles(comparison, summaries, curves, options.froc));
-  }
-  json rules = summary;
-  rules.erase("metric_per_case");
-  WriteFileAtomically(
-      folder / "report.html",
-      eval::ReportHtml(comparison, curves, options.froc, sections, rules, pictures));
+  SAP_REQUIRE(ErrorKind::kInput,
+              faults.empty(),
+              "{}\nall methods need the same cases: predict these too, or name the common ones in "
+              "`cases`",
+              fmt::join(faults, "\n"));
 }
 
 }  // namespace
@@ -203,30 +176,40 @@ std::vector<MethodPairs> FindMethods(const EvaluateOptions& options) {
     method.pairs = EvaluationPairs(options, method.prediction_dir);
   }
   RequireSameCases(methods);
+  GalleryMethod(options, methods);  // a wrong name is known before anything is read
   return methods;
 }
 
 int EvaluateLesionMethods(const EvaluateOptions& options,
-                          const std::vector<MethodPairs>& methods,
+                          std::vector<MethodPairs> methods,
                           const json& record,
                           const AppContext& context) {
   std::vector<std::string> names;
   std::vector<eval::LesionSummary> summaries;
   std::vector<eval::MethodCurves> curves;
   std::vector<eval::MethodSensitivity> sensitivity;
+  const std::vector<DetailFilesOfCases> detail_files = FindDetailFiles(options, methods);
+  std::vector<MethodDetails> details;
+  details.reserve(methods.size());
   json summary = record;
   std::vector<int> fold_of_case;  // all methods have the same cases
   if (options.folds) {
     fold_of_case = FoldsOfCases(*options.folds, options.reference_dir, IdsOf(methods[0].pairs));
   }
-  for (const MethodPairs& method : methods) {
+  for (MethodPairs& method : methods) {
     json own_record = record;
     const double threshold = Threshold(options, method, own_record);
     Progress progress("evaluating " + method.name, std::ssize(method.pairs));
     names.push_back(method.name);
+    MethodDetails& own =
+        details.emplace_back(options, method.name, detail_files[details.size()], threshold);
     eval::SensitivityStudy study(threshold, options.match);
-    eval::CaseVisitor visit;
-    if (options.sensitivity_analysis) visit = std::bind_front(&eval::SensitivityStudy::Add, &study);
+    const auto visit = [&](const eval::CaseInput& input,
+                           const eval::LabelledCase& labelled,
+                           eval::CaseLesions& result) {
+      own.Visit(input, labelled, result);
+      if (options.sensitivity_analysis) study.Add(input, labelled, result);
+    };
     summaries.push_back(eval::EvaluateLesions(method.pairs.size(),
                                               LesionLoader(method.pairs, progress),
                                               threshold,
@@ -250,19 +233,27 @@ int EvaluateLesionMethods(const EvaluateOptions& options,
   }
   const eval::Comparison comparison = eval::CompareMethods(names, summaries, options.compare);
   summary["comparison"] = eval::ComparisonJson(comparison);
-  std::vector<eval::ReportSection> sections = {RulesSection(options),
-                                               eval::AuditSection(names, summaries),
-                                               MeansOf(names, summaries, fold_of_case, summary)};
-  for (auto& section : WriteSensitivity(options, comparison, summaries, sensitivity)) {
-    sections.push_back(std::move(section));
-  }
+  std::vector<eval::ReportSection> sections = {MeansOf(names, summaries, fold_of_case, summary),
+                                               eval::AuditSection(names, summaries)};
+  const auto append = [&sections](std::vector<eval::ReportSection> more) {
+    std::move(more.begin(), more.end(), std::back_inserter(sections));
+  };
+  append(WriteSensitivity(options, comparison, summaries, sensitivity));
+  append(WriteDetails(options, summaries, details, summary));
+  sections.push_back(RulesSection(options));
   if (methods.size() > 1) {
     WriteFileAtomically(fs::path(options.output_dir) / "summary.json", summary.dump(2) + "\n");
   } else {
     eval::WriteReport(options.output_dir, summaries[0], summary);
     summary.update(eval::SummaryJson(summaries[0]));
   }
-  WriteComparison(options, comparison, summaries, curves, std::move(sections), summary);
+  eval::MethodResults results{.comparison = comparison,
+                              .summaries = summaries,
+                              .curves = curves,
+                              .threshold_source = SourceOf(options),
+                              .froc = options.froc};
+  for (const MethodPairs& method : methods) results.tunings.push_back(method.tuning);
+  WriteComparison(options, methods, results, std::move(sections), summary);
   if (context.json) {
     std::cout << summary.dump(2) << "\n";
   } else if (!context.quiet) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,18 +18,20 @@ struct MethodPairs {
   std::string name;
   std::string prediction_dir;
   std::vector<CasePair> pairs;
+  std::optional<eval::ThresholdChoice> tuning;  // where tuning cases chose its threshold
 };
 
 // Whether a method may be called so: its name becomes a folder, a column and part of a file name.
 bool IsMethodName(const std::string& name);
 
 // prediction_dir alone, or each of `methods`. Throws kOption for a method that is not name=folder,
-// a name that is no file name or stands twice; kInput when no case is left or a method lacks one.
+// a name that is no file name or stands twice, and a gallery_method that is none of them; kInput
+// when no case is left or a method lacks one.
 std::vector<MethodPairs> FindMethods(const EvaluateOptions& options);
 
 // Evaluates every method, compares them, and writes all files of output_dir.
 int EvaluateLesionMethods(const EvaluateOptions& options,
-                          const std::vector<MethodPairs>& methods,
+                          std::vector<MethodPairs> methods,
                           const nlohmann::json& record,
                           const AppContext& context);
 

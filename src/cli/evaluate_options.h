@@ -60,6 +60,10 @@ struct EvaluateOptions {
   bool sensitivity_analysis = false;
   std::optional<std::string> folds;
   bool figures = true;
+  std::optional<std::string> image_dir;
+  std::vector<std::string> image_names = {"T1", "b1000"};
+  int64_t gallery_lesions = 3;
+  std::optional<std::string> gallery_method;
   eval::AbsentClass absent_class = eval::AbsentClass::kZero;
   bool skeleton_majority_vote = false;
 
@@ -107,6 +111,16 @@ struct EvaluateOptions {
             "split that the models were trained with (sap-split, nnU-Net's list, or CSV "
             "case,fold): means over folds beside those over patients; null = none");
     v.Field("figures", figures).Help("draw figures (gnuplot) and put them into report.html");
+    v.Field("image_dir", image_dir)
+        .Help("case folders with images for the pictures of lesions; null = reference_dir");
+    v.Field("image_names", image_names)
+        .Help("file stems of those images; without any the probability map is shown");
+    v.Field("gallery_lesions", gallery_lesions)
+        .Help(
+            "pictures of this many largest misses and false positives; 0 = no pictures of lesions")
+        .Range(0, 50);
+    v.Field("gallery_method", gallery_method)
+        .Help("the method that chooses the lesions shown; null = sap, or else the last");
     v.Field("absent_class", absent_class)
         .Help("Dice of a region that only the prediction has: 0, or left out");
     v.Field("skeleton_majority_vote", skeleton_majority_vote)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nlohmann/json.hpp>
 
+#include "eval/figure_script.h"
 #include "eval/report_text.h"
 #include "sap/core/tables.h"
 #include "sap/eval/calibration.h"
@@ -58,6 +59,9 @@ nlohmann::json LevelJson(const Reliability& r) {
           {"brier", Number(r.Brier())}};
 }
 
+constexpr int kPanelPx = 330;
+constexpr std::size_t kTitleWidth = 34;
+
 std::string PointsCsv(const Reliability& reliability) {
   Table table({"mean_p", "observed", "n"});
   for (std::size_t b = 0; b < reliability.bins().size(); ++b) {
@@ -103,33 +107,43 @@ nlohmann::json CalibrationJson(const MethodCalibration& method) {
           {"candidate", LevelJson(method.candidates)}};
 }
 
-std::map<std::string, std::string> CalibrationFigure(
-    const std::vector<MethodCalibration>& methods) {
-  std::map<std::string, std::string> files;
-  std::string script =
-      "set terminal svg size 640,480 dynamic font 'sans,12' background 'white'\n"
-      "set output 'calibration.svg'\nset datafile separator ','\nset grid\n"
-      "set key top left noenhanced\nset xlabel 'probability, or score of a candidate'\n"
-      "set ylabel 'share that is lesion'\nset xrange [0:1]\nset yrange [0:1]\n"
-      "plot x with lines lc 'gray' dt 2 title 'as it says'";
+Figure CalibrationFigure(const std::vector<MethodCalibration>& methods) {
+  Figure figure{.name = "calibration",
+                .title = "Calibration",
+                .caption = "Share that is lesion against what was said: voxels by probability "
+                           "(solid), candidates by score (dashed); the line is perfect."};
+  std::vector<std::string> panels;
   for (std::size_t m = 0; m < methods.size(); ++m) {
-    std::string title;  // gnuplot doubles a quote inside single quotes
-    for (const char c : methods[m].method) title += c == '\'' ? "''" : std::string(1, c);
     const std::string voxels = fmt::format("calibration_voxels_{}.csv", m + 1);
     const std::string candidates = fmt::format("calibration_candidates_{}.csv", m + 1);
-    files[voxels] = PointsCsv(methods[m].voxels);
-    files[candidates] = PointsCsv(methods[m].candidates);
-    script += fmt::format(
-        ", \\\n  '{0}' using 1:2 skip 1 with linespoints lw 2 pt 7 lc {2} title '{3} voxels'"
-        ", \\\n  '{1}' using 1:2 skip 1 with linespoints lw 2 pt 4 dt 2 lc {2} "
-        "title '{3} candidates'",
-        voxels,
-        candidates,
-        m + 1,
-        title);
+    figure.files[voxels] = PointsCsv(methods[m].voxels);
+    figure.files[candidates] = PointsCsv(methods[m].candidates);
+    const auto line = [&](const std::string& file, int dash, const char* title) {
+      return fmt::format(
+          "{} using 1:2 skip 1 with linespoints lw 2 pt {} ps 0.6 dt {} lc rgb '{}' title '{}'",
+          Quoted(file),
+          MethodPoint(m),
+          dash,
+          MethodColour(m),
+          title);
+    };
+    panels.push_back("  set title " + QuotedLines(Wrapped(methods[m].method, kTitleWidth)) +
+                     " noenhanced\n  " +
+                     PlotOf({"x with lines lw 1 lc rgb '#8c959f' notitle",
+                             line(voxels, 1, "voxels"),
+                             line(candidates, 2, "candidates")}));
   }
-  files["calibration.gp"] = script + "\n";
-  return files;
+  figure.files["calibration.gp"] =
+      PanelScript(figure.name,
+                  kPanelPx,
+                  kPanelPx,
+                  "  set border 3\n  set xtics nomirror\n  set ytics nomirror\n"
+                  "  set grid lt 1 lc rgb '#e4e7eb'\n  set key top left\n  set size square\n"
+                  "  set xrange [0:1]\n  set yrange [0:1]\n"
+                  "  set xlabel 'Probability, or score of a candidate'\n"
+                  "  set ylabel 'Share that is lesion'\n",
+                  panels);
+  return figure;
 }
 
 }  // namespace sap::eval

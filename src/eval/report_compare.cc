@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "eval/report_text.h"
-#include "sap/core/error.h"
 #include "sap/core/tables.h"
 
 namespace sap::eval {
@@ -73,10 +72,16 @@ std::string Table1Csv(const Comparison& comparison) {
 std::string LatexText(const std::string& text) {
   std::string escaped;
   for (const char c : text) {
-    if (c == '_' || c == '%' || c == '&' || c == '#' || c == '$' || c == '{' || c == '}') {
-      escaped += '\\';
+    if (c == '\\') {
+      escaped += "\\textbackslash{}";
+    } else if (c == '~' || c == '^') {
+      escaped += fmt::format("\\{}{{}}", c);
+    } else if (c == '<' || c == '>') {
+      escaped += fmt::format("${}$", c);
+    } else {
+      if (std::string("_%&#${}").find(c) != std::string::npos) escaped += '\\';
+      escaped += c;
     }
-    escaped += c;
   }
   return escaped;
 }
@@ -191,75 +196,6 @@ json ComparisonJson(const Comparison& comparison) {
                          {"interval", "percentile"},
                          {"wilcoxon", EnumName(comparison.options.wilcoxon)}};
   return result;
-}
-
-const std::vector<double>* PublishedValues::Find(const Metric& metric,
-                                                 const std::string& method) const {
-  const auto section = table1.find(metric.section);
-  if (section == table1.end()) return nullptr;
-  // Names of the large-lesion rows repeat those of all lesions under their own section.
-  const std::string name = metric.name.starts_with("large_") ? metric.name.substr(6) : metric.name;
-  const auto row = section->second.find(name);
-  if (row == section->second.end()) return nullptr;
-  const auto values = row->second.find(method);
-  return values == row->second.end() ? nullptr : &values->second;
-}
-
-PublishedValues ReadPublishedValues(const ConfigNode& root) {
-  PublishedValues published;
-  if (const ConfigNode* source = root.Find("source")) {
-    if (const ConfigNode* doi = source->Find("doi")) published.source = doi->scalar;
-  }
-  const ConfigNode* table = root.Find("table1");
-  if (table == nullptr) return published;
-  for (const auto& [section, metrics] : table->entries) {
-    for (const auto& [metric, methods] : metrics.entries) {
-      for (const auto& [method, list] : methods.entries) {
-        std::vector<double>& values = published.table1[section][metric][method];
-        for (const ConfigNode& item : list.items) {
-          char* end = nullptr;
-          values.push_back(std::strtod(item.scalar.c_str(), &end));
-          SAP_REQUIRE(ErrorKind::kOption,
-                      end != item.scalar.c_str() && *end == '\0',
-                      "{}: '{}' is not a number",
-                      item.mark.Text(),
-                      item.scalar);
-        }
-        SAP_REQUIRE(ErrorKind::kOption,
-                    values.size() == 5,
-                    "{}: {} numbers; [median, low, high, q25, q75] are needed",
-                    list.mark.Text(),
-                    values.size());
-      }
-    }
-  }
-  return published;
-}
-
-std::string PublishedMarkdown(const Comparison& comparison, const PublishedValues& published) {
-  Table table({"metric",
-               "method",
-               "reproduced",
-               "published",
-               "difference",
-               "published interval",
-               "inside"});
-  for (const MetricComparison& row : comparison.metrics) {
-    for (std::size_t m = 0; m < row.methods.size(); ++m) {
-      const auto* values = published.Find(row.metric, comparison.method_names[m]);
-      if (values == nullptr) continue;
-      const double median = row.methods[m].distribution.median;
-      const bool inside = median >= (*values)[1] && median <= (*values)[2];
-      table.AddRow({row.metric.title,
-                    comparison.method_names[m],
-                    ShortCell(median),
-                    ShortCell((*values)[0]),
-                    ShortCell(median - (*values)[0]),
-                    fmt::format("{}-{}", ShortCell((*values)[1]), ShortCell((*values)[2])),
-                    inside ? "yes" : "no"});
-    }
-  }
-  return table.NumRows() == 0 ? "" : table.Markdown();
 }
 
 }  // namespace sap::eval

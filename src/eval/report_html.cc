@@ -1,131 +1,122 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sstream>
+#include "sap/eval/report_html.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "eval/report_text.h"
-#include "sap/core/tables.h"
-#include "sap/eval/report_compare.h"
+#include "eval/html_text.h"
+#include "eval/report_style.h"
 
 namespace sap::eval {
 namespace {
 
-std::string Escaped(const std::string& text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      default:
-        escaped += c;
-    }
+constexpr int kSmallPx = 480;
+
+// The picture's own width in pixels; 0: not known. A browser would stretch an SVG without it.
+int WidthOf(const std::string& bytes) {
+  if (bytes.starts_with("\x89PNG") && bytes.size() >= 20) {
+    int width = 0;
+    for (std::size_t i = 16; i < 20; ++i) width = width << 8 | static_cast<uint8_t>(bytes[i]);
+    return width;
   }
-  return escaped;
+  const std::size_t at = bytes.find("viewBox=\"0 0 ");
+  return at == std::string::npos ? 0 : std::atoi(bytes.c_str() + at + 13);
 }
 
-// A pipe table of ours (no cell holds a pipe) as an HTML table.
-std::string HtmlTable(const std::string& markdown) {
-  std::istringstream lines(markdown);
-  std::string html = "<table>\n";
-  std::string line;
-  for (int number = 0; std::getline(lines, line); ++number) {
-    if (number == 1 || line.empty()) continue;  // the rule below the header
-    const char* tag = number == 0 ? "th" : "td";
-    html += "<tr>";
-    std::istringstream cells(line.substr(1));
-    for (std::string cell; std::getline(cells, cell, '|');) {
-      html += fmt::format("<{0}>{1}</{0}>", tag, Escaped(cell));
-    }
-    html += "</tr>\n";
-  }
-  return html + "</table>\n";
+std::string Picture(const ReportPicture& picture) {
+  const int width = WidthOf(picture.bytes);
+  return fmt::format(
+      "<figure{}><div class=\"scroll\"><img alt=\"{}\"{} src=\"{}\"></div>"
+      "<figcaption><b>{}</b>{}{}</figcaption></figure>\n",
+      width > 0 ? fmt::format(" style=\"width:{}px\"", width) : "",
+      EscapedHtml(picture.title),
+      width > 0 ? fmt::format(" width=\"{}\"", width) : "",
+      DataUri(picture.bytes),
+      EscapedHtml(picture.title),
+      picture.title.empty() || picture.caption.empty() ? "" : ". ",
+      EscapedHtml(picture.caption));
 }
 
-std::string TestsTable(const Comparison& comparison) {
-  Table table({"metric", "pair", "test", "n", "p", "p (Bonferroni)", "p (Holm)", ""});
-  for (const MetricComparison& row : comparison.metrics) {
-    for (const PairTest& t : row.tests) {
-      table.AddRow({row.metric.title,
-                    comparison.method_names[t.first] + " / " + comparison.method_names[t.second],
-                    t.name + ", " + t.test.method,
-                    fmt::format("{}, {}", t.n_first, t.n_second),
-                    fmt::format("{:.3g}", t.test.p),
-                    fmt::format("{:.3g}", t.adjusted_p),
-                    fmt::format("{:.3g}", t.holm_p),
-                    Stars(t.adjusted_p)});
-    }
-  }
-  return table.NumRows() == 0 ? "" : HtmlTable(table.Markdown());
+// On paper three small pictures stand beside each other; a wide one takes the whole width.
+bool IsSmall(const PictureRow& row) {
+  return std::all_of(row.pictures.begin(), row.pictures.end(), [](const ReportPicture& picture) {
+    return WidthOf(picture.bytes) <= kSmallPx;
+  });
 }
 
-std::string AgreementTable(const Comparison& comparison,
-                           const std::vector<MethodCurves>& curves,
-                           const FrocOptions& options) {
-  Table table({"method",
-               "FROC area, all",
-               "FROC area, large",
-               "ICC(2,1) of volume",
-               "95 % interval",
-               "ICC(C,1)",
-               "bias [mL]",
-               "limits of agreement [mL]"});
-  for (std::size_t m = 0; m < curves.size(); ++m) {
-    const IccResult& icc = comparison.volume_icc[m];
-    const BlandAltman& ba = comparison.volume_difference[m];
-    table.AddRow({curves[m].name,
-                  ShortCell(FrocArea(curves[m].all, options.limit_all_fp, options.end)),
-                  ShortCell(FrocArea(curves[m].large, options.limit_large_fp, options.end)),
-                  ShortCell(icc.icc),
-                  ShortCell(icc.low) + "-" + ShortCell(icc.high),
-                  ShortCell(icc.icc_consistency),
-                  ShortCell(ba.bias),
-                  ShortCell(ba.low) + " to " + ShortCell(ba.high)});
+std::string Row(const PictureRow& row) {
+  std::string html = row.title.empty() ? "" : "<h3>" + EscapedHtml(row.title) + "</h3>\n";
+  html += fmt::format("<div class=\"row{}\">\n", IsSmall(row) ? " small" : "");
+  for (const ReportPicture& picture : row.pictures) html += Picture(picture);
+  return html + "</div>\n";
+}
+
+std::string Paragraph(const std::string& text, const char* kind) {
+  return text.empty() ? "" : fmt::format("<p class=\"{}\">{}</p>\n", kind, EscapedHtml(text));
+}
+
+// Sections of many pictures begin a sheet of paper.
+std::string Section(const ReportSection& section, std::size_t number) {
+  std::size_t num_pictures = 0;
+  for (const PictureRow& row : section.rows) num_pictures += row.pictures.size();
+  std::string html = fmt::format("<section{}><h2 id=\"s{}\">{}</h2>\n",
+                                 num_pictures > 3 ? " class=\"fresh\"" : "",
+                                 number,
+                                 EscapedHtml(section.title));
+  html += Paragraph(section.note, "note") + HtmlFromMarkdown(section.markdown);
+  for (const PictureRow& row : section.rows) html += Row(row);
+  return html + "</section>\n";
+}
+
+std::string Head(const ReportHead& head) {
+  std::string html = fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+      "<title>{0}</title>\n<style>{1}</style></head>\n<body>\n<h1>{0}</h1>\n",
+      EscapedHtml(head.title),
+      kReportStyle);
+  if (!head.facts.empty()) html += "<dl class=\"facts\">\n";
+  for (const auto& [name, value] : head.facts) {
+    html += fmt::format("<dt>{}</dt><dd>{}</dd>\n", EscapedHtml(name), EscapedHtml(value));
   }
-  return HtmlTable(table.Markdown());
+  return html + (head.facts.empty() ? "" : "</dl>\n");
+}
+
+std::string Notes(const std::vector<std::string>& notes) {
+  if (notes.empty()) return "";
+  std::string html = "<section><h2 id=\"notes\">What these numbers can and cannot say</h2>\n<ul>\n";
+  for (const std::string& note : notes) html += "<li>" + EscapedHtml(note) + "</li>\n";
+  return html + "</ul></section>\n";
 }
 
 }  // namespace
 
-std::string ReportHtml(const Comparison& comparison,
-                       const std::vector<MethodCurves>& curves,
-                       const FrocOptions& options,
+std::string ReportHtml(const ReportHead& head,
                        const std::vector<ReportSection>& sections,
-                       const nlohmann::json& rules,
-                       const std::vector<std::pair<std::string, std::string>>& svg) {
-  std::string html =
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Evaluation</title>\n"
-      "<style>body{font-family:sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
-      "table{border-collapse:collapse;margin:1em 0}th,td{border:1px solid #bbb;padding:.2em .6em;"
-      "text-align:left}pre{background:#f4f4f4;padding:1em;overflow:auto}"
-      "svg{max-width:100%;height:auto}</style></head><body>\n<h1>Evaluation</h1>\n"
-      "<p>Median [95 % bootstrap interval] (quartiles), one value per exam; per detected lesion "
-      "for Dice and NSD of detected lesions.</p>\n";
-  html += HtmlTable(Table1(comparison, TableFormat::kMarkdown));
-  if (const std::string tests = TestsTable(comparison); !tests.empty()) {
-    html += "<h2>Tests between methods</h2>\n" + tests;
+                       const nlohmann::json& record) {
+  std::string html = Head(head) + "<nav aria-label=\"Contents\"><ol>\n";
+  const auto entry = [&](const std::string& id, const std::string& title) {
+    html += fmt::format("<li><a href=\"#{}\">{}</a></li>\n", id, EscapedHtml(title));
+  };
+  for (std::size_t s = 0; s < sections.size(); ++s) {
+    entry(fmt::format("s{}", s + 1), sections[s].title);
+    if (s == 0 && !head.notes.empty()) entry("notes", "What these numbers can and cannot say");
   }
-  html += "<h2>Curves and volumes</h2>\n" + AgreementTable(comparison, curves, options);
-  for (const ReportSection& section : sections) {
-    html += "<h2>" + Escaped(section.title) + "</h2>\n";
-    if (!section.note.empty()) html += "<p>" + Escaped(section.note) + "</p>\n";
-    html += HtmlTable(section.markdown);
+  entry("record", "Rules and record");
+  html += "</ol></nav>\n";
+  for (std::size_t s = 0; s < sections.size(); ++s) {
+    html += Section(sections[s], s + 1);
+    if (s == 0) html += Notes(head.notes);
   }
-  if (!svg.empty()) html += "<h2>Figures</h2>\n";
-  for (const auto& [title, picture] : svg) {
-    // An XML declaration has no place inside a page.
-    const std::size_t begin = picture.find("<svg");
-    html += "<h3>" + Escaped(title) + "</h3>\n" +
-            (begin == std::string::npos ? "" : picture.substr(begin)) + "\n";
-  }
-  return html + "<h2>Rules and record</h2>\n<pre>" + Escaped(rules.dump(2)) +
-         "</pre>\n</body></html>\n";
+  return html + fmt::format(
+                    "<section><h2 id=\"record\">Rules and record</h2>\n<details>"
+                    "<summary>All rules, options and versions behind this page</summary>\n"
+                    "<pre>{}</pre></details></section>\n</body></html>\n",
+                    EscapedHtml(record.dump(2)));
 }
 
 }  // namespace sap::eval

@@ -20,6 +20,7 @@ namespace sap::cli {
 namespace {
 
 using sap::testing::FreshFolder;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -123,7 +124,8 @@ TEST(SapEvaluate, ComparesMethodsWithTestsAndPublishedValues) {
   EXPECT_THAT(ReadFile(out / "published.md"), HasSubstr("0.714"));
   const std::string page = ReadFile(out / "report.html");
   EXPECT_THAT(page, HasSubstr("0.714"));
-  EXPECT_THAT(page, Not(HasSubstr("src=")));
+  EXPECT_THAT(page, Not(ContainsRegex("(src|href)=\"[^d#]")));  // data: and its own sections
+  EXPECT_THAT(page, Not(HasSubstr("http")));
   EXPECT_THAT(page, Not(HasSubstr(scene.root.string())));
   for (const char* name : {"froc.gp", "volume_curve.gp", "bland_altman.gp", "box_f2.gp"}) {
     EXPECT_TRUE(fs::exists(out / "figures" / name)) << name;
@@ -134,8 +136,10 @@ TEST(SapEvaluate, ComparesMethodsWithTestsAndPublishedValues) {
     fs::path picture = entry.path();
     picture.replace_extension("svg");
     EXPECT_THAT(ReadFile(picture), HasSubstr("</svg>")) << picture;
+    picture.replace_extension("pdf");
+    EXPECT_EQ(ReadFile(picture).substr(0, 5), "%PDF-") << picture;
   }
-  EXPECT_THAT(page, HasSubstr("</svg>"));
+  EXPECT_THAT(page, HasSubstr("data:image/svg+xml;base64,"));
 }
 
 TEST(SapEvaluate, SaysWhatIsWrongWithMethods) {
@@ -174,7 +178,7 @@ TEST(SapEvaluate, GivesMeansOverFoldsOfASplit) {
   EXPECT_DOUBLE_EQ(fold_mean(), 0.75);
   ASSERT_EQ(run("own.csv", "case,fold\ncase_0,2\ncase_1,2\ncase_2,0\ncase_3,1\n"), 0);
   EXPECT_DOUBLE_EQ(fold_mean(), (0.5 + 1 + 1) / 3);
-  EXPECT_THAT(ReadFile(scene.root / "out" / "report.html"), HasSubstr("<h2>Means</h2>"));
+  EXPECT_THAT(ReadFile(scene.root / "out" / "report.html"), HasSubstr(">Means</h2>"));
   // A subject of two exams.
   WriteFileAtomically(scene.root / "reference" / "cohort.yaml",
                       "cases:\n- {case: case_0, subject: P1}\n- {case: case_1, subject: P1}\n");
@@ -184,6 +188,60 @@ TEST(SapEvaluate, GivesMeansOverFoldsOfASplit) {
   EXPECT_EQ(run("own.json", R"({"folds": [["P1"], ["case_2"]]})"), 3);
   EXPECT_EQ(run("own.json", R"({"folds": [["P1"], ["case_2", "case_3"], ["case_3"]]})"), 3);
   EXPECT_EQ(run("own.json", R"({"fold": 3})"), 3);
+}
+
+TEST(SapEvaluate, ShowsLesionsOnTheirImages) {
+  const Scene scene;
+  for (int i = 0; i < 5; ++i) {
+    // On a grid of its own.
+    const Geometry grid{.size_vox = {30, 24, 20}, .spacing_mm = {2.4, 2.5, 3.2}};
+    const fs::path folder = scene.root / "images" / fmt::format("case_{}", i);
+    CreateFolder(folder);
+    WriteVolume(folder / "T1.nii.gz", Volume(at::rand({30, 24, 20}), grid));
+  }
+  const std::vector<std::string> settings = {
+      scene.Methods(), "gallery_method=ssl", "gallery_lesions=2"};
+  ASSERT_EQ(Evaluate(scene.Words(settings)), 0);
+  const fs::path figures = scene.root / "out" / "figures";
+  const auto rows = ParseCsv(ReadFile(figures / "gallery.csv"));
+  EXPECT_EQ(rows.size(),
+            1U + 2 * (3 + 2 + 2));  // percentiles, misses, false positives; two methods
+  for (std::size_t r = 1; r < rows.size(); ++r) {
+    EXPECT_EQ(ReadFile(figures / rows[r][0]).substr(1, 3), "PNG");
+    if (rows[r][2].starts_with("missed") && rows[r][3] == "ssl") {
+      EXPECT_EQ(rows[r][5], "missed");
+    }
+  }
+  const std::string without = ReadFile(scene.root / "out" / "report.html");
+  EXPECT_THAT(without, HasSubstr(">Lesions to look at</h2>"));
+  EXPECT_THAT(without, HasSubstr("the probability map is shown"));
+  std::vector<std::string> with_images = settings;
+  with_images.push_back("image_dir=" + (scene.root / "images").string());
+  ASSERT_EQ(Evaluate(scene.Words(with_images)), 0);
+  const std::string page = ReadFile(scene.root / "out" / "report.html");
+  EXPECT_THAT(page, Not(HasSubstr("the probability map is shown")));
+  EXPECT_THAT(page, HasSubstr("data:image/png;base64,"));
+}
+
+TEST(SapEvaluate, ShowsNoLesionsWhereNoneAreAsked) {
+  const Scene scene;
+  ASSERT_EQ(Evaluate(scene.Words({scene.Methods(), "gallery_lesions=0"})), 0);
+  EXPECT_FALSE(fs::exists(scene.root / "out" / "figures" / "gallery.csv"));
+  EXPECT_EQ(Evaluate(scene.Words({scene.Methods(), "gallery_method=other"})), 2);
+}
+
+TEST(SapEvaluate, GivesTheSkeletonAPageToo) {
+  const Scene scene;
+  const std::string published =
+      (fs::path(SAP_SOURCE_DIR) / "configs" / "published_values.yaml").string();
+  ASSERT_EQ(Evaluate(scene.Words({"task=skeleton",
+                                  "prediction_dir=" + (scene.root / "reference").string(),
+                                  "published_values=" + published})),
+            0);
+  const std::string page = ReadFile(scene.root / "out" / "report.html");
+  EXPECT_THAT(page, HasSubstr("<h1>Skeleton evaluation</h1>"));
+  EXPECT_THAT(page, HasSubstr("skeleton dice: humerus"));
+  EXPECT_THAT(page, Not(HasSubstr("literature")));
 }
 
 TEST(SapEvaluate, IsTheSameOnEveryRun) {

@@ -130,6 +130,10 @@ TEST(SapEvaluateFeatures, WritesNumbersMapsAndTheFigure) {
   EXPECT_EQ(vectors[120][6], "119");
   EXPECT_TRUE(fs::exists(out / "figures" / "features.gp"));
   EXPECT_TRUE(fs::exists(out / "figures" / "features_2.csv"));
+  const std::string page = ReadFile(out / "report.html");
+  EXPECT_THAT(page, HasSubstr("<h2 id=\"s1\">Clusters and linear probe</h2>"));
+  EXPECT_THAT(page, HasSubstr("9.850"));
+  EXPECT_THAT(page, Not(HasSubstr(scene.root.string())));
   EXPECT_THAT(ReadFile(out / "features.json"), Not(HasSubstr(scene.root.string())));
   if (!fs::exists("/usr/bin/gnuplot")) GTEST_SKIP() << "no gnuplot here";
   const std::string picture = ReadFile(out / "figures" / "features.svg");

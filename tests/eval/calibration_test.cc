@@ -124,7 +124,7 @@ TEST(CalibrationCsv, HasEveryBinOfVoxelsAndCandidates) {
   EXPECT_THAT(rows[3],
               ::testing::ElementsAre("sap", "candidate", "1", "0", "0.5", "0", "0", "", ""));
   EXPECT_DOUBLE_EQ(CalibrationJson(method).at("candidate").at("ece"), 0.25);
-  EXPECT_TRUE(CalibrationFigure({method}).contains("calibration.gp"));
+  EXPECT_TRUE(CalibrationFigure({method}).files.contains("calibration.gp"));
 }
 
 }  // namespace

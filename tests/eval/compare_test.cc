@@ -3,11 +3,11 @@
 
 #include <cmath>
 
-#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "eval/method_summary.h"
 #include "sap/core/error.h"
 #include "sap/core/tables.h"
 #include "sap/eval/report_compare.h"
@@ -17,22 +17,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// Exam i has lesions of 8 voxels; the method hits `hits[i]` of two and has `fps[i]` false voxels.
 LesionSummary Method(const std::vector<int>& hits, const std::vector<int>& fps) {
-  const auto load = [&](std::size_t i) {
-    CaseInput input{.id = fmt::format("case_{}", i),
-                    .reference_XYZ = at::zeros({20, 12, 12}, at::kByte),
-                    .probability_XYZ = at::zeros({20, 12, 12})};
-    for (int g = 0; g < 2; ++g) {
-      input.reference_XYZ.slice(0, 8 * g, 8 * g + 2).slice(1, 0, 2).slice(2, 0, 2).fill_(1);
-      if (g < hits[i]) {
-        input.probability_XYZ.slice(0, 8 * g, 8 * g + 2).slice(1, 0, 2).slice(2, 0, 1).fill_(0.9);
-      }
-    }
-    for (int k = 0; k < fps[i]; ++k) input.probability_XYZ[2 * k][10][10] = 0.6F;
-    return input;
-  };
-  return EvaluateLesions(hits.size(), load, 0.5);
+  return testing::MethodSummary(hits, fps);
 }
 
 const MetricComparison& Row(const Comparison& comparison, const std::string& name) {
@@ -105,45 +91,6 @@ TEST(Table1, HasEveryNumberInCsvAndEscapesLatex) {
   EXPECT_EQ(rows[1][6], "1");  // median sensitivity of 0.5, 1, 1
   EXPECT_THAT(Table1(c, TableFormat::kLatex), HasSubstr("my\\_model"));
   EXPECT_THAT(Table1(c, TableFormat::kMarkdown), HasSubstr("1.000 ["));
-}
-
-TEST(PublishedValues, CompareOnlyMethodsOfTheSameName) {
-  const PublishedValues published = ReadPublishedValues(ParseConfigText(
-      "table1: {detection_all: {f2: {sap: [0.4, 0.3, 0.9, 0.2, 0.6]}}}", "values.yaml"));
-  const LesionSummary summary = Method({1, 1, 2}, {0, 0, 0});
-  EXPECT_EQ(PublishedMarkdown(CompareMethods({"other"}, {summary}), published), "");
-  const std::string table = PublishedMarkdown(CompareMethods({"sap"}, {summary}), published);
-  EXPECT_THAT(table, HasSubstr("0.400"));  // published
-  EXPECT_THAT(table, HasSubstr("0.156"));  // 5 / 9 - 0.4
-  EXPECT_THAT(table, HasSubstr("yes"));
-}
-
-TEST(PublishedValues, NameTheLineOfAFault) {
-  try {
-    ReadPublishedValues(ParseConfigText("table1:\n  s:\n    m: {sap: [1, 2]}\n", "values.yaml"));
-    FAIL() << "nothing was refused";
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("values.yaml:3"));
-  }
-}
-
-TEST(ReportHtml, EscapesTextAndHoldsThePictures) {
-  const LesionSummary summary = Method({1, 2}, {0, 1});
-  const Comparison c = CompareMethods({"a<b"}, {summary});
-  const ReportSection section{
-      .title = "Lesions & bones", .note = "few", .markdown = "| t |\n|---|\n| 7 |\n"};
-  const std::string page = ReportHtml(c,
-                                      {CurvesOf("a<b", summary, {})},
-                                      {},
-                                      {section},
-                                      {{"rule", "x > y"}},
-                                      {{"froc", "<?xml?><svg/>"}});
-  EXPECT_THAT(page, HasSubstr("<h2>Lesions &amp; bones</h2>\n<p>few</p>\n<table>"));
-  EXPECT_THAT(page, HasSubstr("<td> 7 </td>"));
-  EXPECT_THAT(page, HasSubstr("a&lt;b"));
-  EXPECT_THAT(page, HasSubstr("x &gt; y"));
-  EXPECT_THAT(page, HasSubstr("<svg/>"));
-  EXPECT_EQ(page.find("<?xml"), std::string::npos);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "sap/core/tensor.h"
 #include "sap/eval/lesion_match.h"
+#include "sap/eval/report_html.h"
 
 namespace sap::eval {
 
@@ -81,7 +82,7 @@ struct MethodCalibration {
 std::string CalibrationCsv(const std::vector<MethodCalibration>& methods);
 std::string CalibrationMarkdown(const std::vector<MethodCalibration>& methods);
 nlohmann::json CalibrationJson(const MethodCalibration& method);
-// figures/calibration.gp with its data, as FigureFiles gives them.
-std::map<std::string, std::string> CalibrationFigure(const std::vector<MethodCalibration>& methods);
+// Share that is lesion over probability, one panel per method: voxels and candidates.
+Figure CalibrationFigure(const std::vector<MethodCalibration>& methods);
 
 }  // namespace sap::eval

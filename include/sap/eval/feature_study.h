@@ -11,6 +11,7 @@
 
 #include "sap/core/config_node.h"
 #include "sap/eval/features.h"
+#include "sap/eval/report_html.h"
 #include "sap/eval/tsne.h"
 
 namespace sap::eval {
@@ -63,8 +64,12 @@ std::string VectorsCsv(const FeatureStudy& study,
                        const std::vector<std::string>& header,
                        const std::vector<std::vector<std::string>>& origins);
 
-// features.gp, which writes features.svg and features.pdf, and its data: one panel per method.
-std::map<std::string, std::string> FeatureFigureFiles(const std::vector<FeatureStudy>& studies,
-                                                      const PublishedClustersOf& published);
+// Fig. 3: one t-SNE map per method, features.gp and its data.
+Figure FeatureFigure(const std::vector<FeatureStudy>& studies,
+                     const PublishedClustersOf& published);
+// What the report of a study says: numbers, map, and what they can and cannot say.
+ReportHead FeatureReportHead(const std::vector<FeatureStudy>& studies);
+std::vector<ReportSection> FeatureSections(const std::vector<FeatureStudy>& studies,
+                                           const PublishedClustersOf& published);
 
 }  // namespace sap::eval
