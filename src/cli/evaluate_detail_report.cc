@@ -148,9 +148,9 @@ nlohmann::json RulesJson(const DetailOptions& o) {
 }  // namespace
 
 std::vector<eval::ReportSection> WriteDetails(const EvaluateOptions& options,
-                          const std::vector<eval::LesionSummary>& summaries,
-                          const std::vector<MethodDetails>& details,
-                          nlohmann::json& summary) {
+                                              const std::vector<eval::LesionSummary>& summaries,
+                                              const std::vector<MethodDetails>& details,
+                                              nlohmann::json& summary) {
   CreateFolder(options.output_dir);
   Sections sections;
   WriteRegions(options, summaries, details, sections);

@@ -76,8 +76,8 @@ class MethodDetails {
 // calibration.csv and agreement.csv into output_dir, those that there is something for; adds
 // `calibration` to `summary`. Returns their sections of the report.
 std::vector<eval::ReportSection> WriteDetails(const EvaluateOptions& options,
-                          const std::vector<eval::LesionSummary>& summaries,
-                          const std::vector<MethodDetails>& details,
-                          nlohmann::json& summary);
+                                              const std::vector<eval::LesionSummary>& summaries,
+                                              const std::vector<MethodDetails>& details,
+                                              nlohmann::json& summary);
 
 }  // namespace sap::cli

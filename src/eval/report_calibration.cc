@@ -110,8 +110,9 @@ nlohmann::json CalibrationJson(const MethodCalibration& method) {
 Figure CalibrationFigure(const std::vector<MethodCalibration>& methods) {
   Figure figure{.name = "calibration",
                 .title = "Calibration",
-                .caption = "Share that is lesion against what was said: voxels by probability "
-                           "(solid), candidates by score (dashed); the line is perfect."};
+                .caption =
+                    "Share that is lesion against what was said: voxels by probability "
+                    "(solid), candidates by score (dashed); the line is perfect."};
   std::vector<std::string> panels;
   for (std::size_t m = 0; m < methods.size(); ++m) {
     const std::string voxels = fmt::format("calibration_voxels_{}.csv", m + 1);

@@ -67,8 +67,8 @@ struct ConnectivityCounts {
 struct CaseLesions {
   std::string id;
   MatchResult match;
-  std::vector<ConnectivityCounts> audit;  // 6, 18 and 26
-  std::vector<SurfaceScores> surfaces;    // by lesion; no values for those missed or ignored
+  std::vector<ConnectivityCounts> audit;         // 6, 18 and 26
+  std::vector<SurfaceScores> surfaces;           // by lesion; no values for those missed or ignored
   std::vector<LesionDetails> lesion_details;     // by lesion; empty unless a visitor fills them
   std::vector<LesionDetails> candidate_details;  // by candidate
   bool has_regions = false;                      // the details name regions
