@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -27,11 +28,14 @@ T Swapped(T value) {
   return std::bit_cast<T>(raw);
 }
 
-// What a stored number becomes, and whether it may stand in the result.
+// What a stored number becomes, and whether it may stand in the result; whole numbers that are not
+// scaled, as in most label maps, need no rounding.
 struct IntensityRule {
   using Result = float;
   static bool Accepts(double) { return true; }
   static float From(double value) { return static_cast<float>(value); }
+  static bool AcceptsWhole(int) { return true; }
+  static float FromWhole(int value) { return static_cast<float>(value); }
 };
 struct LabelRule {
   using Result = int16_t;
@@ -42,6 +46,10 @@ struct LabelRule {
            value < kLargestLabel + 0.5;
   }
   static int16_t From(double value) { return static_cast<int16_t>(std::llround(value)); }
+  static bool AcceptsWhole(int value) {
+    return value >= 0 && value <= static_cast<int>(kLargestLabel);
+  }
+  static int16_t FromWhole(int value) { return static_cast<int16_t>(value); }
 };
 
 template <typename T>
@@ -50,8 +58,15 @@ double ValueOf(T raw, const StoredVoxels& stored) {
   return static_cast<double>(value) * stored.slope + stored.intercept;
 }
 
+// Whether every stored number is what it says and fits an int.
+template <typename T>
+bool IsWhole(const StoredVoxels& stored) {
+  return std::is_integral_v<T> && sizeof(T) <= 2 && !stored.swap_bytes && stored.slope == 1.0 &&
+         stored.intercept == 0.0;
+}
+
 // Moves slices [z0, z0 + num_z) into the result, in blocks that use whole cache lines of both.
-template <typename Rule, typename T>
+template <typename Rule, bool kWhole, typename T>
 void MoveSlab(const T* slab,
               const StoredVoxels& stored,
               int64_t z0,
@@ -66,12 +81,18 @@ void MoveSlab(const T* slab,
         for (int64_t x = x0; x < x1; ++x) {
           typename Rule::Result* out = result + (x * size_vox.y + y) * size_vox.z + z0;
           for (int64_t z = 0; z < num_z; ++z) {
-            const double value = ValueOf(slab[(z * size_vox.y + y) * size_vox.x + x], stored);
-            if (!Rule::Accepts(value)) {
-              refused = true;
-              continue;
+            const T raw = slab[(z * size_vox.y + y) * size_vox.x + x];
+            if constexpr (kWhole) {
+              if (!Rule::AcceptsWhole(static_cast<int>(raw))) refused = true;
+              out[z] = Rule::FromWhole(static_cast<int>(raw));
+            } else {
+              const double value = ValueOf(raw, stored);
+              if (!Rule::Accepts(value)) {
+                refused = true;
+                continue;
+              }
+              out[z] = Rule::From(value);
             }
-            out[z] = Rule::From(value);
           }
         }
       }
@@ -111,7 +132,11 @@ void ReadAll(const StoredVoxels& stored,
   for (int64_t z0 = 0; z0 < stored.size_vox.z; z0 += kSlabSlices) {
     const int64_t num_z = std::min(kSlabSlices, stored.size_vox.z - z0);
     read(slab.data(), slice * num_z * static_cast<int64_t>(sizeof(T)));
-    MoveSlab<Rule>(slab.data(), stored, z0, num_z, result, refused);
+    if (IsWhole<T>(stored)) {
+      MoveSlab<Rule, true>(slab.data(), stored, z0, num_z, result, refused);
+    } else {
+      MoveSlab<Rule, false>(slab.data(), stored, z0, num_z, result, refused);
+    }
     if (refused) FailOnLabel(slab.data(), stored, z0, num_z, name);
   }
 }
