@@ -97,11 +97,13 @@ void FindGroups(MatchResult& match) {
   }
 }
 
-// Candidates that another one makes superfluous: named by a one-to-one rule, or of most overlap
-// with none of their lesions. What touches an ignored lesion is excused.
+// Candidates that another one makes superfluous: named by a one-to-one rule, or, where extra hits
+// count, of most overlap with none of their lesions. What touches an ignored lesion is excused.
 std::set<int64_t> Superfluous(const MatchResult& match,
                               const SharedVoxels& shared_vox,
-                              const std::set<int64_t>& extra_of_rule) {
+                              const std::set<int64_t>& extra_of_rule,
+                              ExtraHit extra_hit) {
+  if (extra_hit == ExtraHit::kIgnored) return extra_of_rule;
   std::set<int64_t> superfluous = extra_of_rule;
   std::set<int64_t> best;
   for (int64_t g = 0; g < std::ssize(match.lesions); ++g) {
@@ -188,7 +190,8 @@ MatchResult MatchLesions(const LabelledCase& labelled,
     match.lesions[static_cast<std::size_t>(g)].candidates.push_back(c);
     match.candidates[static_cast<std::size_t>(c)].lesions.push_back(g);
   }
-  MarkFalsePositives(match, Superfluous(match, shared_vox, pairs.extra), options);
+  MarkFalsePositives(
+      match, Superfluous(match, shared_vox, pairs.extra, options.extra_hit), options);
   MarkLargeHits(match, options.large_candidate);
   FindGroups(match);
   SetPairs(labelled, shared_vox, options.lesion_pair, match, parts);
