@@ -5,7 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/campaign_run.h"
+#include "cli/evaluate_methods.h"
 #include "cli/train_run.h"
+#include "sap/cli/app.h"
 #include "sap/core/error.h"
 #include "sap/core/provenance.h"
 #include "sap/core/tables.h"
@@ -27,6 +29,7 @@ struct ScoredCase {
 struct MethodCases {
   std::vector<ScoredCase> tuning;
   std::vector<ScoredCase> test;
+  std::vector<int> fold_of_test;
 };
 
 eval::CaseLoader LoaderOf(const std::vector<ScoredCase>& cases) {
@@ -72,6 +75,7 @@ std::map<std::string, MethodCases> CasesByMethod(const CampaignConfig& config,
     for (const std::size_t i : data::CasesOfFold(split, cohort, cell.fold).test) {
       const data::CaseRecord& record = cohort.cases[i];
       cases.push_back({&record, files.Predictions() / record.id / "probability.nii.gz"});
+      if (&cases == &method.test) method.fold_of_test.push_back(cell.fold);
     }
   }
   return methods;
@@ -107,6 +111,38 @@ std::map<std::string, double> Figures(const eval::LesionSummary& summary) {
           {"dice_global", Mean(global_dice)}};
 }
 
+std::vector<CasePair> PairsOf(const std::vector<ScoredCase>& cases) {
+  std::vector<CasePair> pairs;
+  for (const ScoredCase& one : cases) {
+    pairs.push_back(
+        {.id = one.record->id, .reference = *one.record->label, .prediction = one.probability});
+  }
+  return pairs;
+}
+
+// The page that sap-evaluate writes: Table 1, tests, curves and pictures of all methods, from the
+// maps of the runs that held each case out.
+void WriteCampaignReport(const CampaignConfig& config,
+                         const std::map<std::string, MethodCases>& cases_of_method,
+                         const fs::path& folder) {
+  EvaluateOptions options;
+  options.match = config.evaluate;
+  options.reference_dir = config.train.data.path;  // pictures come from its case folders
+  options.output_dir = folder.string();
+  options.published_values = (fs::path(ConfigFolder()) / "published_values.yaml").string();
+  std::vector<MethodPairs> methods;
+  for (const auto& [name, cases] : cases_of_method) {
+    methods.push_back({.name = name == "random" ? "baseline" : name,  // the paper's word
+                       .pairs = PairsOf(cases.test),
+                       .tuning_pairs = PairsOf(cases.tuning),
+                       .tuning_held_out = true,
+                       .fold_of_case = cases.fold_of_test});
+  }
+  AppContext quiet;
+  quiet.quiet = true;
+  EvaluateLesionMethods(options, methods, {{"provenance", Provenance()}}, quiet);
+}
+
 }  // namespace
 
 std::string CollectCampaign(const CampaignConfig& config) {
@@ -128,7 +164,8 @@ std::string CollectCampaign(const CampaignConfig& config) {
   json summary = {{"provenance", Provenance()},
                   {"split_hash", prepared.split->Hash()},
                   {"methods", json::object()}};
-  for (const auto& [method, cases] : CasesByMethod(config, prepared.cohort, *prepared.split)) {
+  const auto cases_of_method = CasesByMethod(config, prepared.cohort, *prepared.split);
+  for (const auto& [method, cases] : cases_of_method) {
     double threshold = 0.5;
     json tuning;
     if (!cases.tuning.empty()) {
@@ -160,6 +197,7 @@ std::string CollectCampaign(const CampaignConfig& config) {
   WriteFileAtomically(folder / "summary.json", summary.dump(2) + "\n");
   WriteFileAtomically(folder / "table.csv", table.Csv());
   WriteFileAtomically(folder / "table.md", table.Markdown());
+  WriteCampaignReport(config, cases_of_method, folder / "report");
   return table.Markdown();
 }
 

@@ -97,7 +97,7 @@ std::vector<std::string> Doubles(const EvaluateOptions& options,
                                  fmt::join(files, ", ")));
   };
   look("reference_dir", options.reference_dir, ReferenceName(options));
-  const bool has_map = FindFile(prediction_dir / id / "probability").has_value();
+  const bool has_map = FindVolume(prediction_dir / id / "probability").has_value();
   look("prediction_dir", prediction_dir, has_map ? "probability" : "prediction");
   return faults;
 }
@@ -176,8 +176,8 @@ std::vector<CasePair> FindPairs(const EvaluateOptions& options,
     pair->reference = *reference;
     pair->gt_instances = options.match.gt_instances;
     if (pair->gt_instances == eval::GtInstances::kFile) {
-      pair->instances =
-          FindFile(fs::path(options.reference_dir) / id / (ReferenceName(options) + "_instances"));
+      pair->instances = FindVolume(fs::path(options.reference_dir) / id /
+                                   (ReferenceName(options) + "_instances"));
     }
     for (std::string& fault : Doubles(options, prediction_dir, id)) {
       kind = ErrorKind::kInput;
@@ -203,7 +203,7 @@ std::vector<fs::path> FindImages(const EvaluateOptions& options, const std::stri
   const fs::path folder = options.image_dir.value_or(options.reference_dir);
   std::vector<fs::path> images;
   for (const std::string& name : options.image_names) {
-    if (const auto path = FindFile(folder / id / name)) images.push_back(*path);
+    if (const auto path = FindVolume(folder / id / name)) images.push_back(*path);
   }
   return images;
 }

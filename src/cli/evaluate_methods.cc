@@ -74,24 +74,23 @@ double Threshold(const EvaluateOptions& options, MethodPairs& method, json& reco
               !options.threshold || options.tuning_cases.empty(),
               "threshold and tuning_cases are both set; drop one of them");
   if (options.threshold) return *options.threshold;
-  if (options.tuning_cases.empty()) {
+  if (method.tuning_pairs.empty()) {
     log::Info("threshold 0.5: neither threshold nor tuning_cases is set");
     return 0.5;
   }
-  if (!options.tuning_prediction_dir) {
+  if (!method.tuning_held_out) {
     log::Warning(
         "tuning cases are taken from prediction_dir: if its models trained on them, the threshold "
         "is optimistic; a held-out run's folder goes to tuning_prediction_dir");
   }
-  const std::vector<CasePair> pairs =
-      FindPairs(options, TuningFolder(options, method), options.tuning_cases);
+  const std::vector<CasePair>& pairs = method.tuning_pairs;
   Progress progress("tuning", std::ssize(pairs));
   const eval::ThresholdChoice choice = eval::TuneThreshold(
       pairs.size(), LesionLoader(pairs, progress), options.match, options.threshold_objective);
   progress.Finish();
   record["tuning"] = eval::ThresholdJson(choice);
   record["tuning"]["objective_name"] = EnumName(options.threshold_objective);
-  record["tuning"]["held_out"] = options.tuning_prediction_dir.has_value();
+  record["tuning"]["held_out"] = method.tuning_held_out;
   log::Info("threshold {:g}: F2 {:.3f} on {} tuning cases",
             choice.threshold,
             choice.objective,
@@ -100,11 +99,11 @@ double Threshold(const EvaluateOptions& options, MethodPairs& method, json& reco
   return choice.threshold;
 }
 
-eval::ThresholdSource SourceOf(const EvaluateOptions& options) {
+eval::ThresholdSource SourceOf(const EvaluateOptions& options, const MethodPairs& method) {
   if (options.threshold) return eval::ThresholdSource::kGiven;
-  if (options.tuning_cases.empty()) return eval::ThresholdSource::kDefault;
-  return options.tuning_prediction_dir ? eval::ThresholdSource::kHeldOut
-                                       : eval::ThresholdSource::kInSample;
+  if (method.tuning_pairs.empty()) return eval::ThresholdSource::kDefault;
+  return method.tuning_held_out ? eval::ThresholdSource::kHeldOut
+                                : eval::ThresholdSource::kInSample;
 }
 
 // Pooled, patient and fold means of every method: into summary.json and the report.
@@ -174,6 +173,14 @@ std::vector<MethodPairs> FindMethods(const EvaluateOptions& options) {
   }
   for (MethodPairs& method : methods) {
     method.pairs = EvaluationPairs(options, method.prediction_dir);
+    if (!options.tuning_cases.empty()) {
+      method.tuning_pairs = FindPairs(options, TuningFolder(options, method), options.tuning_cases);
+      method.tuning_held_out = options.tuning_prediction_dir.has_value();
+    }
+    if (options.folds) {
+      method.fold_of_case =
+          FoldsOfCases(*options.folds, options.reference_dir, IdsOf(method.pairs));
+    }
   }
   RequireSameCases(methods);
   GalleryMethod(options, methods);  // a wrong name is known before anything is read
@@ -192,10 +199,7 @@ int EvaluateLesionMethods(const EvaluateOptions& options,
   std::vector<MethodDetails> details;
   details.reserve(methods.size());
   json summary = record;
-  std::vector<int> fold_of_case;  // all methods have the same cases
-  if (options.folds) {
-    fold_of_case = FoldsOfCases(*options.folds, options.reference_dir, IdsOf(methods[0].pairs));
-  }
+  const std::vector<int> fold_of_case = methods[0].fold_of_case;  // all have the same cases
   for (MethodPairs& method : methods) {
     json own_record = record;
     const double threshold = Threshold(options, method, own_record);
@@ -250,7 +254,7 @@ int EvaluateLesionMethods(const EvaluateOptions& options,
   eval::MethodResults results{.comparison = comparison,
                               .summaries = summaries,
                               .curves = curves,
-                              .threshold_source = SourceOf(options),
+                              .threshold_source = SourceOf(options, methods[0]),
                               .froc = options.froc};
   for (const MethodPairs& method : methods) results.tunings.push_back(method.tuning);
   WriteComparison(options, methods, results, std::move(sections), summary);

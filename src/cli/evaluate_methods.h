@@ -18,6 +18,9 @@ struct MethodPairs {
   std::string name;
   std::string prediction_dir;
   std::vector<CasePair> pairs;
+  std::vector<CasePair> tuning_pairs;
+  bool tuning_held_out = false;                 // no model that scored them trained on them
+  std::vector<int> fold_of_case;                // as pairs; empty when unknown
   std::optional<eval::ThresholdChoice> tuning;  // where tuning cases chose its threshold
 };
 

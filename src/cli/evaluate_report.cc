@@ -8,6 +8,7 @@
 
 #include "cli/evaluate_figures.h"
 #include "cli/evaluate_gallery.h"
+#include "cli/evaluate_preset.h"
 #include "sap/core/files.h"
 #include "sap/core/log.h"
 #include "sap/eval/published.h"
@@ -17,6 +18,17 @@ namespace sap::cli {
 namespace {
 
 using nlohmann::json;
+
+// "field, but for connectivity, froc".
+std::string PresetText(const EvaluateOptions& options) {
+  const json rules = RulesJson(options);
+  std::string text = EnumName(options.preset);
+  for (const json& key : rules.at("changed")) {
+    text += fmt::format(
+        "{} {}", text.find(',') == std::string::npos ? ", but for" : ",", key.get<std::string>());
+  }
+  return text;
+}
 
 // Every published value beside this run's; also as published.md.
 std::vector<eval::ReportSection> ComparePublished(const EvaluateOptions& options,
@@ -71,10 +83,11 @@ void WriteComparison(const EvaluateOptions& options,
     }
   }
   EraseEmpty(sections);
+  eval::ReportHead head = eval::LesionReportHead(results);
+  head.facts.emplace_back("Preset", PresetText(options));
   json rules = summary;
   rules.erase("metric_per_case");
-  WriteFileAtomically(folder / "report.html",
-                      eval::ReportHtml(eval::LesionReportHead(results), sections, rules));
+  WriteFileAtomically(folder / "report.html", eval::ReportHtml(head, sections, rules));
 }
 
 void WriteSkeletonPage(const EvaluateOptions& options,

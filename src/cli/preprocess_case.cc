@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/preprocess_case.h"
 
+#include <mutex>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/preprocess_input.h"
@@ -86,6 +88,9 @@ json PreprocessOne(const Patient& patient,
     input.case_id = case_id;
     RequireStagesFit(stages, *options.from, made_by, case_id);
   } else {
+    // Reading starts a process of its own for DICOM (dicom_probe): one at a time.
+    static std::mutex reading;
+    const std::lock_guard lock(reading);
     input = ReadPatient(patient, options);
   }
   preprocess::RunPlan plan;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <iostream>
+#include <mutex>
+#include <optional>
 #include <sstream>
 
 #include <nlohmann/json.hpp>
 
+#include "cli/preprocess_at_once.h"
 #include "cli/preprocess_case.h"
 #include "cli/preprocess_cases.h"
 #include "cli/preprocess_cohort.h"
@@ -31,42 +34,72 @@ struct Outcome {
   ErrorKind kind = ErrorKind::kInput;
 };
 
-void RunOne(const Patient& patient, const PreprocessOptions& options, Outcome& outcome) {
+// Whether it was made now.
+bool RunOne(const Patient& patient, const PreprocessOptions& options) {
   const std::string& case_id = patient.case_id;
   const std::string input_sha256 = InputHash(patient, options);
   const std::string key = CaseKey(input_sha256, options);
   const fs::path folder = fs::path(options.output_dir) / case_id;
   if (!options.from && FinishedRecord(folder, key)) {
     log::Info("{}: unchanged, left as it is", case_id);
-  } else {
-    PreprocessOne(patient, input_sha256, key, options);
-    ++outcome.made;
+    return false;
   }
-  outcome.done.push_back(case_id);
+  PreprocessOne(patient, input_sha256, key, options);
+  return true;
 }
 
-void Fail(const std::string& case_id, ErrorKind kind, const std::string& text, Outcome& outcome) {
-  if (outcome.failures.empty()) outcome.kind = kind;
-  outcome.failures.push_back(text.starts_with(case_id + ": ") ? text : case_id + ": " + text);
+struct CaseEnd {
+  bool made = false;
+  std::string failure;  // empty when all went well
+  ErrorKind kind = ErrorKind::kInput;
+};
+
+CaseEnd Failed(const std::string& case_id, ErrorKind kind, const std::string& text) {
   log::Warning("{}: failed", case_id);
+  return {.failure = text.starts_with(case_id + ": ") ? text : case_id + ": " + text, .kind = kind};
 }
 
-// A failed patient does not stop the others, whatever threw; together they decide the end.
-Outcome RunAll(const std::vector<Patient>& patients, const PreprocessOptions& options) {
-  Outcome outcome;
-  Progress progress("cases", static_cast<int64_t>(patients.size()));
-  for (const Patient& patient : patients) {
-    const std::string& case_id = patient.case_id;
-    try {
-      RunOne(patient, options, outcome);
-    } catch (const Error& error) {
-      Fail(case_id, error.kind(), error.what(), outcome);
-    } catch (const std::exception& error) {  // a library's, which nobody turned into an Error
-      Fail(case_id, ErrorKind::kBug, error.what(), outcome);
-    }
-    progress.Advance(1, case_id);
+CaseEnd TryOne(const Patient& patient, const PreprocessOptions& options) {
+  try {
+    return {.made = RunOne(patient, options)};
+  } catch (const Error& error) {
+    return Failed(patient.case_id, error.kind(), error.what());
+  } catch (const std::exception& error) {  // a library's, which nobody turned into an Error
+    return Failed(patient.case_id, ErrorKind::kBug, error.what());
   }
+}
+
+// A failed patient does not stop the others, whatever threw; together they decide the end, in the
+// order of patients however many were made at once.
+Outcome RunAll(const std::vector<Patient>& patients, const PreprocessOptions& options) {
+  Progress progress("cases", static_cast<int64_t>(patients.size()));
+  std::vector<CaseEnd> ends(patients.size());
+  std::optional<int64_t> most_bytes;
+  if (options.max_ram_gib) {
+    most_bytes = static_cast<int64_t>(*options.max_ram_gib * (int64_t{1} << 30));
+  }
+  std::mutex progress_mutex;
+  RunAtOnce(
+      patients.size(),
+      options.jobs,
+      most_bytes,
+      [&](std::size_t i) { return most_bytes ? EstimatedBytes(patients[i]) : 0; },
+      [&](std::size_t i) {
+        ends[i] = TryOne(patients[i], options);
+        const std::lock_guard lock(progress_mutex);
+        progress.Advance(1, patients[i].case_id);
+      });
   progress.Finish();
+  Outcome outcome;
+  for (std::size_t i = 0; i < patients.size(); ++i) {
+    outcome.made += ends[i].made ? 1 : 0;
+    if (ends[i].failure.empty()) {
+      outcome.done.push_back(patients[i].case_id);
+      continue;
+    }
+    if (outcome.failures.empty()) outcome.kind = ends[i].kind;
+    outcome.failures.push_back(ends[i].failure);
+  }
   return outcome;
 }
 

@@ -19,6 +19,8 @@ struct PreprocessOptions {
   std::string sequences;
   std::vector<std::string> cases;
   std::string part;
+  int jobs = 1;
+  std::optional<double> max_ram_gib;
   int min_slices = 3;
   bool philips_precise = true;
   double max_gap_mm = 50.0;
@@ -50,6 +52,12 @@ struct PreprocessOptions {
         .Range(0.0, 2000.0);
     v.Field("cases", cases).Help("only these case ids; [] = all");
     v.Field("part", part).Help("i/n: the i-th of n shares of the patients, 1-based; empty = all");
+    v.Field("jobs", jobs).Help("cases made at the same time, on shared threads").Range(1, 64);
+    v.Field("max_ram", max_ram_gib)
+        .Help(
+            "another case starts only while the estimates of those under way and its own fit "
+            "[GiB]; null = no limit")
+        .Range(0.1, 100000.0);
     v.Field("from", from)
         .Help("start at this step, from kept intermediates; null = from the start");
     v.Field("standardise", standardise)

@@ -77,9 +77,10 @@ std::string RulesText(const LesionSummary& summary) {
 
 std::string StatisticsText(const CompareOptions& options) {
   return fmt::format(
-      "95 % percentile bootstrap of {} resamples, lesions drawn by exam; "
+      "95 % percentile bootstrap of {} resamples, detected lesions drawn by {}; "
       "Wilcoxon rule {}",
       options.bootstrap_resamples,
+      EnumName(options.lesion_bootstrap),
       EnumName(options.wilcoxon));
 }
 

@@ -116,6 +116,7 @@ TEST(RegionsOf, EqualsTheLoopOverAllPairsOfVoxels) {
 
 ReferenceLesion Lesion(int32_t label, bool detected, bool large) {
   ReferenceLesion lesion{.component = {.label = label, .num_vox = 10}, .large = large};
+  lesion.reference_vox = 10;
   if (detected) lesion.candidates = {0};
   if (detected) lesion.overlap_vox = 5;
   if (detected) lesion.candidates_vox = 10;

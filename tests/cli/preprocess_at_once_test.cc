@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/preprocess_at_once.h"
+
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <thread>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "sap/core/files.h"
+#include "sap/image/volume_io.h"
+#include "support/shared_folder.h"
+
+namespace sap::cli {
+namespace {
+
+// What was under way at the same time at most: cases and their bytes.
+struct Peaks {
+  int cases = 0;
+  int64_t bytes = 0;
+  std::vector<int> times_run;
+};
+
+Peaks Observe(const std::vector<int64_t>& bytes, int at_once, std::optional<int64_t> most_bytes) {
+  Peaks peaks{.times_run = std::vector<int>(bytes.size(), 0)};
+  std::mutex mutex;
+  int cases = 0;
+  int64_t used = 0;
+  RunAtOnce(
+      bytes.size(),
+      at_once,
+      most_bytes,
+      [&](std::size_t i) { return bytes[i]; },
+      [&](std::size_t i) {
+        {
+          const std::lock_guard lock(mutex);
+          ++peaks.times_run[i];
+          peaks.cases = std::max(peaks.cases, ++cases);
+          peaks.bytes = std::max(peaks.bytes, used += bytes[i]);
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        const std::lock_guard lock(mutex);
+        --cases;
+        used -= bytes[i];
+      });
+  return peaks;
+}
+
+TEST(RunAtOnce, RunsEachCaseOnceAndNoMoreAtATimeThanAsked) {
+  const Peaks peaks = Observe({1, 1, 1, 1, 1, 1, 1}, 3, std::nullopt);
+  EXPECT_EQ(peaks.times_run, std::vector<int>(7, 1));
+  EXPECT_EQ(peaks.cases, 3);
+  EXPECT_EQ(Observe({1, 1, 1}, 1, std::nullopt).cases, 1);
+}
+
+TEST(RunAtOnce, KeepsWithinTheMemoryAndRunsWhatNeverFitsAlone) {
+  EXPECT_LE(Observe({4, 4, 4, 4, 4}, 5, 9).bytes, 9);
+  const Peaks alone = Observe({20, 3, 3, 20}, 4, 9);
+  EXPECT_EQ(alone.times_run, std::vector<int>(4, 1));
+  EXPECT_EQ(alone.bytes, 20);
+}
+
+TEST(EstimatedBytes, CountsTheVoxelsOfHeadersAndTheBytesOfOtherFiles) {
+  const auto folder = testing::FreshFolder() / "p";
+  std::filesystem::create_directories(folder);
+  const Geometry grid{.size_vox = {10, 20, 30}};
+  WriteVolume(folder / "T1_1.nii.gz", {at::zeros({10, 20, 30}), grid});
+  const int64_t of_nifti = EstimatedBytes({"p", folder});
+  EXPECT_EQ(of_nifti, 6000 * 18);
+  WriteFileAtomically(folder / "IM0001", std::string(2000, 'x'));
+  EXPECT_EQ(EstimatedBytes({"p", folder}) - of_nifti, 1000 * 18);
+}
+
+}  // namespace
+}  // namespace sap::cli
