@@ -120,6 +120,14 @@ std::vector<CasePair> PairsOf(const std::vector<ScoredCase>& cases) {
   return pairs;
 }
 
+// The paper's word for a method; its seed stands beside it only where there are several.
+std::string PaperName(const std::string& method, std::size_t num_seeds) {
+  const std::size_t at = method.find("_seed");
+  const std::string init = method.substr(0, at);
+  const std::string name = init == "random" ? "baseline" : init;
+  return num_seeds == 1 || at == std::string::npos ? name : name + method.substr(at);
+}
+
 // The page that sap-evaluate writes: Table 1, tests, curves and pictures of all methods, from the
 // maps of the runs that held each case out.
 void WriteCampaignReport(const CampaignConfig& config,
@@ -132,7 +140,7 @@ void WriteCampaignReport(const CampaignConfig& config,
   options.published_values = (fs::path(ConfigFolder()) / "published_values.yaml").string();
   std::vector<MethodPairs> methods;
   for (const auto& [name, cases] : cases_of_method) {
-    methods.push_back({.name = name == "random" ? "baseline" : name,  // the paper's word
+    methods.push_back({.name = PaperName(name, config.seeds.size()),
                        .pairs = PairsOf(cases.test),
                        .tuning_pairs = PairsOf(cases.tuning),
                        .tuning_held_out = true,
