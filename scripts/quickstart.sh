@@ -59,3 +59,4 @@ trap - EXIT
 step "5/5 figures"
 seconds=$(($(date +%s) - begin))
 python3 scripts/quickstart_summary.py "$out" "$seconds"
+echo "report: $out/cv/report/report.html"

@@ -9,6 +9,7 @@
 #include "cli/train_run.h"
 #include "sap/cli/app.h"
 #include "sap/core/error.h"
+#include "sap/core/files.h"
 #include "sap/core/provenance.h"
 #include "sap/core/tables.h"
 #include "sap/eval/report.h"
@@ -136,7 +137,6 @@ void WriteCampaignReport(const CampaignConfig& config,
   EvaluateOptions options;
   options.match = config.evaluate;
   options.reference_dir = config.train.data.path;  // pictures come from its case folders
-  options.output_dir = folder.string();
   options.published_values = (fs::path(ConfigFolder()) / "published_values.yaml").string();
   std::vector<MethodPairs> methods;
   for (const auto& [name, cases] : cases_of_method) {
@@ -148,7 +148,11 @@ void WriteCampaignReport(const CampaignConfig& config,
   }
   AppContext quiet;
   quiet.quiet = true;
-  EvaluateLesionMethods(options, methods, {{"provenance", Provenance()}}, quiet);
+  // Arms of a campaign may run and collect side by side: each page appears whole.
+  WriteFolderAtomically(folder, /*replace=*/true, [&](const fs::path& temporary) {
+    options.output_dir = temporary.string();
+    EvaluateLesionMethods(options, methods, {{"provenance", Provenance()}}, quiet);
+  });
 }
 
 }  // namespace
