@@ -64,8 +64,10 @@ auto OnPatient(const Patient& patient, const PreprocessOptions& options, const W
 
 preprocess::DicomOptions DicomOptionsOf(const preprocess::SequenceRules& rules,
                                         const PreprocessOptions& options) {
-  return {
-      .rules = rules, .min_slices = options.min_slices, .philips_precise = options.philips_precise};
+  return {.rules = rules,
+          .min_slices = options.min_slices,
+          .philips_precise = options.philips_precise,
+          .by_instance_number = options.pipeline.faults.instance_order};
 }
 
 // An empty band across the body is no image of it; a small one is said.

@@ -124,6 +124,9 @@ void ReadPlacement(const gdcm::DataSet& data, Frame& frame, Placement& found) {
   if (const auto n = Number(data, Tag(0x0020, 0x0012), As::kText)) {
     frame.acquisition_number = static_cast<int>(std::lround(std::clamp(*n, -1e9, 1e9)));
   }
+  if (const auto n = Number(data, Tag(0x0020, 0x0013), As::kText)) {
+    frame.instance_number = static_cast<int>(std::lround(std::clamp(*n, -1e9, 1e9)));
+  }
   if (const auto te = Number(data, Tag(0x0018, 0x0081), As::kText)) frame.echo_time_ms = *te;
 }
 

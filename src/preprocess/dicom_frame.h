@@ -49,6 +49,7 @@ struct Frame {
   std::optional<XyzDouble> gradient;  // unit vector; sign and frame are the vendor's
   Directionality directionality = Directionality::kUnknown;
   int acquisition_number = 0;
+  int instance_number = 0;  // orders slices only where an author's fault is wanted
   double echo_time_ms = 0;
 };
 

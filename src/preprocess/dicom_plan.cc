@@ -89,7 +89,7 @@ Plan MakePlan(const std::filesystem::path& folder,
               bool with_voxels) {
   Plan plan;
   plan.folder = ScanFolder(folder, case_id, options.rules, with_voxels);
-  plan.choices = Choose(StackSlices(plan.folder.frames), options);
+  plan.choices = Choose(StackSlices(plan.folder.frames, options.by_instance_number), options);
   std::stable_sort(plan.choices.begin(), plan.choices.end(), [](const Choice& a, const Choice& b) {
     const auto key = [](const Choice& c) {
       const Stack& s = c.stack;

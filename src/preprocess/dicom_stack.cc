@@ -248,11 +248,30 @@ void AddStacks(const Chain& group, std::vector<Stack>& stacks) {
   }
 }
 
+Stack StackByInstanceNumber(Chain group) {
+  std::stable_sort(group.begin(), group.end(), [](const Slice& a, const Slice& b) {
+    return a.frame.instance_number < b.frame.instance_number;
+  });
+  Chain even = group;  // as if every slice lay one step beyond the one before
+  const double length_mm = std::abs(group.back().at_mm - group.front().at_mm);
+  const auto steps = static_cast<double>(std::max<std::size_t>(group.size() - 1, 1));
+  for (std::size_t i = 0; i < even.size(); ++i) {
+    even[i].at_mm = static_cast<double>(i) * length_mm / steps;
+  }
+  return MakeStack(even, length_mm / steps);
+}
+
 }  // namespace
 
-std::vector<Stack> StackSlices(const std::vector<Frame>& frames) {
+std::vector<Stack> StackSlices(const std::vector<Frame>& frames, bool by_instance_number) {
   std::vector<Stack> stacks;
-  for (const Chain& group : GroupsOf(frames)) AddStacks(group, stacks);
+  for (const Chain& group : GroupsOf(frames)) {
+    if (by_instance_number) {
+      stacks.push_back(StackByInstanceNumber(group));
+    } else {
+      AddStacks(group, stacks);
+    }
+  }
   return stacks;
 }
 

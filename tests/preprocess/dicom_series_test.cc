@@ -65,6 +65,28 @@ TEST(DicomGaps, UnevenStepsAreRefused) {
   EXPECT_THAT(FaultOf(folder), HasSubstr("slices must be evenly spaced"));
 }
 
+// The authors' fault 6, for comparison: what positions would have refused or put right.
+TEST(DicomOrder, ByInstanceNumberAReversedSeriesIsMirroredAndAGapStretchesTheRest) {
+  DicomOptions fault;
+  fault.by_instance_number = true;
+  const DicomVolume t1 = T1Volume(SmallGrid(6), 1);
+  const fs::path reversed = testing::FreshFolder() / "reversed";
+  WriteDicomSlices(reversed, t1, kPatient, {6, 5, 4, 3, 2, 1});
+  const Volume mirrored = ReadDicomStations(reversed, "P", fault).stations.at(0).image;
+  const Volume right = ReadDicomStations(reversed, "P").stations.at(0).image;
+  EXPECT_TRUE(at::equal(mirrored.data(), right.data().flip(2)));
+  EXPECT_NEAR(mirrored.geometry().origin_mm.z, right.geometry().origin_mm.z + 20, 1e-6);
+
+  DicomVolume gap = T1Volume(SmallGrid(6), 1);
+  gap.missing_slices = {2};
+  const fs::path missing = testing::FreshFolder() / "missing";
+  WriteDicomSlices(missing, gap, kPatient, {1, 2, 3, 4, 5, 6});
+  EXPECT_THAT(FaultOf(missing), HasSubstr("missing"));
+  const Volume stretched = ReadDicomStations(missing, "P", fault).stations.at(0).image;
+  EXPECT_EQ(stretched.geometry().size_vox.z, 5);
+  EXPECT_NEAR(stretched.geometry().spacing_mm.z, 5.0, 1e-6);  // 20 mm over four steps, not 4 mm
+}
+
 TEST(DicomStations, OverlappingStationsOfOneSeriesComeApart) {
   struct Case {
     double offset_mm;

@@ -16,6 +16,7 @@ struct DicomOptions {
   SequenceRules rules = DefaultSequenceRules();
   int min_slices = 3;           // shorter stacks are scouts
   bool philips_precise = true;  // undo Philips' display scaling, which differs between stations
+  bool by_instance_number = false;  // the authors' fault 6, for comparison (§1.12)
 };
 
 // One line of the listing: the volumes of a series that share a fate.

@@ -30,6 +30,7 @@ struct AuthorFaults {
   bool nyul_identity = false;
   bool crop_each_b = false;
   bool adc_unregistered = false;
+  bool instance_order = false;
 
   template <typename Visitor>
   void Describe(Visitor& v) {
@@ -39,6 +40,8 @@ struct AuthorFaults {
     v.Field("crop_each_b", crop_each_b).Help("fault 4: each b-value is cropped on its own");
     v.Field("adc_unregistered", adc_unregistered)
         .Help("fault 5: ADC stations do not follow the inter-station shift");
+    v.Field("instance_order", instance_order)
+        .Help("fault 6: DICOM slices by Instance Number, evenly from the first to the last");
   }
 };
 
