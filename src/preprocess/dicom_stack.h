@@ -22,8 +22,8 @@ struct Stack {
 };
 
 // Sorts slices into stacks by position, orientation, b-value and type; Instance Numbers are not
-// looked at unless by_instance_number. Several stations in one series come apart where positions, Acquisition Numbers or
-// in-plane offsets say so; copies of a slice go to different stacks.
+// looked at unless by_instance_number. Several stations in one series come apart where positions,
+// Acquisition Numbers or in-plane offsets say so; copies of a slice go to different stacks.
 // by_instance_number is the authors' fault 6 (preprocessing §1.12): all slices of a series and
 // b-value are one volume in the order of their Instance Numbers, evenly spaced from the first to
 // the last, so that a reversed order mirrors it and a missing slice stretches the others.

@@ -14,8 +14,8 @@ namespace sap::preprocess {
 
 struct DicomOptions {
   SequenceRules rules = DefaultSequenceRules();
-  int min_slices = 3;           // shorter stacks are scouts
-  bool philips_precise = true;  // undo Philips' display scaling, which differs between stations
+  int min_slices = 3;               // shorter stacks are scouts
+  bool philips_precise = true;      // undo Philips' display scaling, which differs between stations
   bool by_instance_number = false;  // the authors' fault 6, for comparison (§1.12)
 };
 
