@@ -79,7 +79,7 @@ eval::ReportSection RulesSection(const EvaluateOptions& options) {
     table.AddRow({choice.key, choice.value, same ? "" : choice.of_preset});
   }
   return {.title = "Choices",
-          .note = fmt::format("Preset `{}`; the last column names what it would have where a key "
+          .note = fmt::format("Preset {}; the last column names what it would have where a key "
                               "was set apart from it.",
                               EnumName(options.preset)),
           .markdown = table.Markdown()};

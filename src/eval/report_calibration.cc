@@ -139,7 +139,8 @@ Figure CalibrationFigure(const std::vector<MethodCalibration>& methods) {
                   kPanelPx,
                   kPanelPx,
                   "  set border 3\n  set xtics nomirror\n  set ytics nomirror\n"
-                  "  set grid lt 1 lc rgb '#e4e7eb'\n  set key top left\n  set size square\n"
+                  "  set grid lt 1 lc rgb '#e4e7eb'\n  set key below noenhanced samplen 2 height "
+                  "1\n  set size square\n"
                   "  set xrange [0:1]\n  set yrange [0:1]\n"
                   "  set xlabel 'Probability, or score of a candidate'\n"
                   "  set ylabel 'Share that is lesion'\n",

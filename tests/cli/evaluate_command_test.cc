@@ -279,7 +279,7 @@ TEST(SapEvaluate, APresetSetsTheOpenChoicesAndAGivenKeyGoesBeforeIt) {
   EXPECT_EQ(rules.at("changed"), nlohmann::json::array({"bootstrap_resamples"}));
   EXPECT_EQ(Summary(scene).at("lesions").at("rules").at("connectivity"), 26);
   const std::string page = ReadFile(scene.root / "out" / "report.html");
-  EXPECT_THAT(page, HasSubstr("Preset `field`"));
+  EXPECT_THAT(page, HasSubstr("Preset field;"));
   EXPECT_THAT(page, HasSubstr(">10000</td>"));  // what the preset would have
 }
 
