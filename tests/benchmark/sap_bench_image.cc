@@ -23,7 +23,7 @@ namespace {
 using bench::Report;
 using bench::Seconds;
 
-void Run(const XyzInt& n) {
+void Measure(const XyzInt& n) {
   at::manual_seed(1);
   Geometry grid{.size_vox = n, .spacing_mm = {1.2, 1.2, 1.6}};
   // A smooth field: blobs of some 20 voxels, as lesions and organs are.
@@ -78,6 +78,6 @@ int main(int argc, char** argv) {
   for (int a = 0; a < 3 && a + 1 < argc; ++a) {
     size_vox[static_cast<std::size_t>(a)] = std::atoll(argv[a + 1]);
   }
-  sap::Run(size_vox);
+  sap::Measure(size_vox);
   return 0;
 }
