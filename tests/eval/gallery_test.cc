@@ -3,7 +3,8 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <png.h>
+
+#include "support/read_png.h"
 
 namespace sap::eval {
 namespace {
@@ -66,16 +67,6 @@ TEST(ChooseGallery, IsEmptyWithoutLesionsOrWhenNoneIsAsked) {
   EXPECT_TRUE(ChooseGallery(Summary(), 0).empty());
 }
 
-Tensor DecodedRgb(const std::string& bytes) {
-  png_image image{};
-  image.version = PNG_IMAGE_VERSION;
-  EXPECT_NE(png_image_begin_read_from_memory(&image, bytes.data(), bytes.size()), 0);
-  image.format = PNG_FORMAT_RGB;
-  Tensor rgb_RC3 = at::empty({image.height, image.width, 3}, at::kByte);
-  EXPECT_NE(png_image_finish_read(&image, nullptr, rgb_RC3.mutable_data_ptr(), 0, nullptr), 0);
-  return rgb_RC3;
-}
-
 Tensor IsColour(const Tensor& rgb_RC3, int red, int green, int blue) {
   return rgb_RC3.eq(at::tensor({red, green, blue}, at::kByte)).all(-1);
 }
@@ -109,7 +100,7 @@ constexpr GalleryView kView{.centre_lps_mm = {50, 50, 50}, .side_mm = 88};
 TEST(GalleryPng, LeftIsOnTheRightAndTheHeadAtTheTop) {
   // From the centre to the patient's left, to the head and to the front.
   const Box box{.begin_vox = {33, 23, 33}, .end_vox = {37, 27, 37}};
-  const Tensor rgb_RC3 = DecodedRgb(GalleryPng(Exam(false, box), kView));
+  const Tensor rgb_RC3 = testing::DecodedRgb(GalleryPng(Exam(false, box), kView));
   const int64_t tile = (rgb_RC3.size(0) - 4) / 2;
   ASSERT_EQ(rgb_RC3.size(1), tile);
   const Tensor coronal = IsOrange(rgb_RC3.slice(0, 0, tile)).nonzero();
@@ -118,7 +109,7 @@ TEST(GalleryPng, LeftIsOnTheRightAndTheHeadAtTheTop) {
   EXPECT_GT(coronal.select(1, 1).min().item<int64_t>(), tile / 2);  // columns: to the right
   EXPECT_EQ(IsOrange(rgb_RC3.slice(0, tile + 4)).sum().item<int64_t>(), 0);  // another slice
   const Box front{.begin_vox = {23, 10, 23}, .end_vox = {27, 14, 27}};
-  const Tensor turned = DecodedRgb(GalleryPng(Exam(false, front), kView));
+  const Tensor turned = testing::DecodedRgb(GalleryPng(Exam(false, front), kView));
   const Tensor axial = IsOrange(turned.slice(0, tile + 4)).nonzero();
   ASSERT_GT(axial.size(0), 0);
   EXPECT_LT(axial.select(1, 0).max().item<int64_t>(), tile / 2);
@@ -131,7 +122,7 @@ TEST(GalleryPng, DoesNotDependOnTheOrderOfVoxels) {
 
 TEST(GalleryPng, EqualMasksShowBothOutlines) {
   const Box box{.begin_vox = {23, 23, 23}, .end_vox = {27, 27, 27}};
-  const Tensor rgb_RC3 = DecodedRgb(GalleryPng(Exam(false, box), kView));
+  const Tensor rgb_RC3 = testing::DecodedRgb(GalleryPng(Exam(false, box), kView));
   const int64_t tile = (rgb_RC3.size(0) - 4) / 2;
   // Half a millimetre a pixel: a square of 16; rings of 16^2 - 12^2 and 20^2 - 16^2.
   EXPECT_EQ(IsOrange(rgb_RC3.slice(0, 0, tile)).sum().item<int64_t>(), 112);
