@@ -21,32 +21,6 @@ namespace {
 
 using nlohmann::json;
 
-// A held-out case and where its probability map lies.
-struct ScoredCase {
-  const data::CaseRecord* record;
-  fs::path probability;
-};
-
-struct MethodCases {
-  std::vector<ScoredCase> tuning;
-  std::vector<ScoredCase> test;
-  std::vector<int> fold_of_test;
-};
-
-eval::CaseLoader LoaderOf(const std::vector<ScoredCase>& cases) {
-  return [&cases](std::size_t i) {
-    const Volume reference = ReadLabels(*cases[i].record->label);
-    const Volume probability = ReadVolume(cases[i].probability);
-    SAP_REQUIRE(ErrorKind::kGeometry,
-                reference.SameGridAs(probability),
-                "{}: the prediction is on another grid than the reference ({}); predict again",
-                cases[i].record->id,
-                reference.geometry().DifferenceFrom(probability.geometry()));
-    return eval::CaseInput{
-        cases[i].record->id, reference.data(), probability.data(), reference.geometry().spacing_mm};
-  };
-}
-
 void RequireDone(const CampaignConfig& config) {
   std::vector<std::string> open;
   for (const train::CampaignCell& cell : CellsOf(config)) {
@@ -63,23 +37,45 @@ void RequireDone(const CampaignConfig& config) {
               fmt::join(open, ", "));
 }
 
-// The tuning fold's maps come from the run that held it out, so no threshold is chosen on cases
-// that its model has seen (evaluation §1.5).
-std::map<std::string, MethodCases> CasesByMethod(const CampaignConfig& config,
-                                                 const data::Cohort& cohort,
-                                                 const data::Split& split) {
-  std::map<std::string, MethodCases> methods;
+// A held-out case beside the map of the run that held it out.
+CasePair PairOf(const data::CaseRecord& record, const train::RunFiles& files) {
+  const CasePair pair{.id = record.id,
+                      .reference = *record.label,
+                      .prediction = files.Predictions() / record.id / "probability.nii.gz"};
+  const std::string difference =
+      ReadGeometry(pair.reference).DifferenceFrom(ReadGeometry(pair.prediction));
+  SAP_REQUIRE(ErrorKind::kGeometry,
+              difference.empty(),
+              "{}: the prediction is on another grid than the reference ({}); predict again",
+              record.id,
+              difference);
+  return pair;
+}
+
+// Methods by name. The tuning fold's maps come from the run that held it out, so no threshold is
+// chosen on cases that its model has seen (evaluation §1.5).
+std::vector<MethodPairs> MethodsOf(const CampaignConfig& config,
+                                   const data::Cohort& cohort,
+                                   const data::Split& split) {
+  std::map<std::string, MethodPairs> methods;
   for (const train::CampaignCell& cell : CellsOf(config)) {
     const train::RunFiles files = RunFilesOf(TrainConfigOf(config, cell));
-    MethodCases& method = methods[cell.Method()];
-    auto& cases = split.tuning_fold == cell.fold ? method.tuning : method.test;
+    MethodPairs& method = methods[cell.Method()];
+    method.name = cell.Method();
+    method.tuning_held_out = true;
     for (const std::size_t i : data::CasesOfFold(split, cohort, cell.fold).test) {
-      const data::CaseRecord& record = cohort.cases[i];
-      cases.push_back({&record, files.Predictions() / record.id / "probability.nii.gz"});
-      if (&cases == &method.test) method.fold_of_test.push_back(cell.fold);
+      const CasePair pair = PairOf(cohort.cases[i], files);
+      if (split.tuning_fold == cell.fold) {
+        method.tuning_pairs.push_back(pair);
+      } else {
+        method.pairs.push_back(pair);
+        method.fold_of_case.push_back(cell.fold);
+      }
     }
   }
-  return methods;
+  std::vector<MethodPairs> list;
+  for (auto& [name, method] : methods) list.push_back(std::move(method));
+  return list;
 }
 
 std::string Number(double value, int digits = 3) {
@@ -112,15 +108,6 @@ std::map<std::string, double> Figures(const eval::LesionSummary& summary) {
           {"dice_global", Mean(global_dice)}};
 }
 
-std::vector<CasePair> PairsOf(const std::vector<ScoredCase>& cases) {
-  std::vector<CasePair> pairs;
-  for (const ScoredCase& one : cases) {
-    pairs.push_back(
-        {.id = one.record->id, .reference = *one.record->label, .prediction = one.probability});
-  }
-  return pairs;
-}
-
 // The paper's word for a method; its seed stands beside it only where there are several.
 std::string PaperName(const std::string& method, std::size_t num_seeds) {
   const std::size_t at = method.find("_seed");
@@ -129,30 +116,23 @@ std::string PaperName(const std::string& method, std::size_t num_seeds) {
   return num_seeds == 1 || at == std::string::npos ? name : name + method.substr(at);
 }
 
-// The page that sap-evaluate writes: Table 1, tests, curves and pictures of all methods, from the
-// maps of the runs that held each case out.
-void WriteCampaignReport(const CampaignConfig& config,
-                         const std::map<std::string, MethodCases>& cases_of_method,
-                         const fs::path& folder) {
+// Evaluates every method and writes the page of sap-evaluate: Table 1, tests, curves and pictures.
+std::vector<eval::LesionSummary> WriteCampaignReport(const CampaignConfig& config,
+                                                     std::vector<MethodPairs>& methods,
+                                                     const fs::path& folder) {
   EvaluateOptions options;
   options.match = config.evaluate;
   options.reference_dir = config.train.data.path;  // pictures come from its case folders
   options.published_values = (fs::path(ConfigFolder()) / "published_values.yaml").string();
-  std::vector<MethodPairs> methods;
-  for (const auto& [name, cases] : cases_of_method) {
-    methods.push_back({.name = PaperName(name, config.seeds.size()),
-                       .pairs = PairsOf(cases.test),
-                       .tuning_pairs = PairsOf(cases.tuning),
-                       .tuning_held_out = true,
-                       .fold_of_case = cases.fold_of_test});
-  }
   AppContext quiet;
   quiet.quiet = true;
+  std::vector<eval::LesionSummary> summaries;
   // Arms of a campaign may run and collect side by side: each page appears whole.
   WriteFolderAtomically(folder, /*replace=*/true, [&](const fs::path& temporary) {
     options.output_dir = temporary.string();
-    EvaluateLesionMethods(options, methods, {{"provenance", Provenance()}}, quiet);
+    summaries = EvaluateLesionMethods(options, methods, {{"provenance", Provenance()}}, quiet);
   });
+  return summaries;
 }
 
 }  // namespace
@@ -176,18 +156,16 @@ std::string CollectCampaign(const CampaignConfig& config) {
   json summary = {{"provenance", Provenance()},
                   {"split_hash", prepared.split->Hash()},
                   {"methods", json::object()}};
-  const auto cases_of_method = CasesByMethod(config, prepared.cohort, *prepared.split);
-  for (const auto& [method, cases] : cases_of_method) {
-    double threshold = 0.5;
-    json tuning;
-    if (!cases.tuning.empty()) {
-      const eval::ThresholdChoice choice =
-          eval::TuneThreshold(cases.tuning.size(), LoaderOf(cases.tuning), config.evaluate);
-      threshold = choice.threshold;
-      tuning = eval::ThresholdJson(choice);
-    }
-    const eval::LesionSummary result =
-        eval::EvaluateLesions(cases.test.size(), LoaderOf(cases.test), threshold, config.evaluate);
+  const std::vector<MethodPairs> by_name = MethodsOf(config, prepared.cohort, *prepared.split);
+  std::vector<MethodPairs> methods = by_name;
+  for (MethodPairs& method : methods) method.name = PaperName(method.name, config.seeds.size());
+  const std::vector<eval::LesionSummary> summaries =
+      WriteCampaignReport(config, methods, folder / "report");
+  for (std::size_t m = 0; m < methods.size(); ++m) {
+    const std::string& method = by_name[m].name;
+    const eval::LesionSummary& result = summaries[m];
+    const double threshold = result.threshold;
+    const json tuning = methods[m].tuning ? eval::ThresholdJson(*methods[m].tuning) : json();
     eval::WriteReport(folder / method, result, {{"method", method}, {"tuning", tuning}});
     const auto figures = Figures(result);
     table.AddRow({method,
@@ -200,7 +178,7 @@ std::string CollectCampaign(const CampaignConfig& config) {
                   Number(figures.at("fp_per_exam_ge_1ml"), 2),
                   Number(figures.at("dice_detected")),
                   Number(figures.at("dice_global"))});
-    json entry = {{"threshold", threshold}, {"num_exams", cases.test.size()}};
+    json entry = {{"threshold", threshold}, {"num_exams", result.cases.size()}};
     for (const auto& [name, value] : figures) {
       entry[name] = std::isfinite(value) ? json(value) : json();
     }
@@ -209,7 +187,6 @@ std::string CollectCampaign(const CampaignConfig& config) {
   WriteFileAtomically(folder / "summary.json", summary.dump(2) + "\n");
   WriteFileAtomically(folder / "table.csv", table.Csv());
   WriteFileAtomically(folder / "table.md", table.Markdown());
-  WriteCampaignReport(config, cases_of_method, folder / "report");
   return table.Markdown();
 }
 

@@ -59,7 +59,7 @@ int Evaluate(const EvaluateOptions& options, const AppContext& context) {
                 options.methods.empty() ? "prediction_dir" : "methods");
     return EvaluateFeatures(options, {{"provenance", Provenance()}}, context);
   }
-  const std::vector<MethodPairs> methods = FindMethods(options);
+  std::vector<MethodPairs> methods = FindMethods(options);
   if (context.dry_run) {
     if (options.task == EvaluateTask::kLesion) FindDetailFiles(options, methods);  // for its faults
     std::cout << fmt::format("{} cases would be evaluated, {} would choose the threshold\n",
@@ -73,7 +73,8 @@ int Evaluate(const EvaluateOptions& options, const AppContext& context) {
                  {"provenance", Provenance()}};
   if (options.task == EvaluateTask::kLesion) {
     record["rules"] = RulesJson(options);
-    return EvaluateLesionMethods(options, methods, record, context);
+    EvaluateLesionMethods(options, methods, record, context);
+    return 0;
   }
   SAP_REQUIRE(ErrorKind::kOption,
               methods.size() == 1,

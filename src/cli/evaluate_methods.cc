@@ -187,10 +187,10 @@ std::vector<MethodPairs> FindMethods(const EvaluateOptions& options) {
   return methods;
 }
 
-int EvaluateLesionMethods(const EvaluateOptions& options,
-                          std::vector<MethodPairs> methods,
-                          const json& record,
-                          const AppContext& context) {
+std::vector<eval::LesionSummary> EvaluateLesionMethods(const EvaluateOptions& options,
+                                                       std::vector<MethodPairs>& methods,
+                                                       const json& record,
+                                                       const AppContext& context) {
   std::vector<std::string> names;
   std::vector<eval::LesionSummary> summaries;
   std::vector<eval::MethodCurves> curves;
@@ -264,7 +264,7 @@ int EvaluateLesionMethods(const EvaluateOptions& options,
     std::cout << (methods.size() > 1 ? eval::Table1(comparison, eval::TableFormat::kMarkdown)
                                      : eval::SummaryMarkdown(summaries[0]));
   }
-  return 0;
+  return summaries;
 }
 
 }  // namespace sap::cli

@@ -32,10 +32,11 @@ bool IsMethodName(const std::string& name);
 // when no case is left or a method lacks one.
 std::vector<MethodPairs> FindMethods(const EvaluateOptions& options);
 
-// Evaluates every method, compares them, and writes all files of output_dir.
-int EvaluateLesionMethods(const EvaluateOptions& options,
-                          std::vector<MethodPairs> methods,
-                          const nlohmann::json& record,
-                          const AppContext& context);
+// Evaluates every method, compares them, and writes all files of output_dir. Sets each method's
+// `tuning` where it has tuning cases. Returns what was found, by method.
+std::vector<eval::LesionSummary> EvaluateLesionMethods(const EvaluateOptions& options,
+                                                       std::vector<MethodPairs>& methods,
+                                                       const nlohmann::json& record,
+                                                       const AppContext& context);
 
 }  // namespace sap::cli
