@@ -48,7 +48,7 @@ void PredictHeldOut(const CampaignConfig& config, const train::CampaignCell& cel
     progress.Advance();
   }
   progress.Finish();
-  done["provenance"] = Provenance();
+  done["provenance"] = ProvenanceWithThreads();
   WriteFileAtomically(PredictedMarker(files), done.dump(2) + "\n");
 }
 

@@ -35,7 +35,7 @@ bool SelfTest() {
 
 int Examine(const AppContext& context) {
   SetNumThreads(0);
-  nlohmann::json facts = Provenance();
+  nlohmann::json facts = ProvenanceWithThreads();
   facts["cores"] = AvailableCores();
   facts["gpu"] = at::globalContext().hasCUDA();
   facts["bf16_is_fast"] = train::UseBf16(train::Precision::kAuto, DeviceFromName("auto"));

@@ -14,6 +14,7 @@
 #include "cli/evaluate_gallery.h"
 #include "cli/evaluate_preset.h"
 #include "cli/evaluate_report.h"
+#include "cli/evaluate_second.h"
 #include "cli/evaluate_sensitivity.h"
 #include "sap/core/error.h"
 #include "sap/core/files.h"
@@ -198,6 +199,7 @@ std::vector<eval::LesionSummary> EvaluateLesionMethods(const EvaluateOptions& op
   const std::vector<DetailFilesOfCases> detail_files = FindDetailFiles(options, methods);
   std::vector<MethodDetails> details;
   details.reserve(methods.size());
+  SecondMatching second(options);
   json summary = record;
   const std::vector<int> fold_of_case = methods[0].fold_of_case;  // all have the same cases
   for (MethodPairs& method : methods) {
@@ -207,11 +209,13 @@ std::vector<eval::LesionSummary> EvaluateLesionMethods(const EvaluateOptions& op
     names.push_back(method.name);
     MethodDetails& own =
         details.emplace_back(options, method.name, detail_files[details.size()], threshold);
+    second.BeginMethod(method.name, threshold);
     eval::SensitivityStudy study(threshold, options.match);
     const auto visit = [&](const eval::CaseInput& input,
                            const eval::LabelledCase& labelled,
                            eval::CaseLesions& result) {
       own.Visit(input, labelled, result);
+      second.Add(input, labelled);
       if (options.sensitivity_analysis) study.Add(input, labelled, result);
     };
     summaries.push_back(eval::EvaluateLesions(method.pairs.size(),
@@ -242,6 +246,7 @@ std::vector<eval::LesionSummary> EvaluateLesionMethods(const EvaluateOptions& op
   const auto append = [&sections](std::vector<eval::ReportSection> more) {
     std::move(more.begin(), more.end(), std::back_inserter(sections));
   };
+  append(second.Write(summary));
   append(WriteSensitivity(options, comparison, summaries, sensitivity));
   append(WriteDetails(options, summaries, details, summary));
   sections.push_back(RulesSection(options));

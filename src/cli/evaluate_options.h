@@ -52,6 +52,7 @@ struct EvaluateOptions {
   std::optional<std::string> tuning_prediction_dir;
   eval::ThresholdObjective threshold_objective = eval::ThresholdObjective::kMean;
   eval::MatchOptions match;
+  std::optional<eval::Matching> second_matching;
   eval::FrocOptions froc;
   eval::CompareOptions compare;
   DetailOptions details;
@@ -98,6 +99,8 @@ struct EvaluateOptions {
     v.Field("threshold_objective", threshold_objective)
         .Help("F2 of the tuning patients that the threshold makes largest");
     match.Describe(v);
+    v.Field("second_matching", second_matching)
+        .Help("Table 1 once more, matched by this rule; null = no second table");
     froc.Describe(v);
     compare.Describe(v);
     details.Describe(v);

@@ -21,6 +21,7 @@ OptionTable ChoiceTable(EvaluateOptions& options) {
   OptionTable table;
   table.Field("threshold_objective", options.threshold_objective);
   options.match.Describe(table);
+  table.Field("second_matching", options.second_matching);
   options.froc.Describe(table);
   options.compare.Describe(table);
   return table;
@@ -50,6 +51,8 @@ void ApplyPreset(EvaluatePreset preset, EvaluateOptions& options) {
   const bool paper = preset == EvaluatePreset::kPaper;
   options.preset = preset;
   options.match.connectivity = paper ? 6 : 26;
+  options.second_matching.reset();
+  if (!paper) options.second_matching = eval::Matching::kIou;
   options.froc.method = paper ? eval::FrocMethod::kSweep : eval::FrocMethod::kCandidate;
   options.compare.bootstrap_resamples = paper ? 1000 : 10000;
   options.compare.lesion_bootstrap =

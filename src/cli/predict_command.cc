@@ -99,7 +99,7 @@ json CaseRecord(const infer::CaseImage& image,
       {"outside_body", o.exact ? "as the network says" : "background by definition"},
       {"windows", {{"evaluated", prediction.windows.evaluated}, {"all", prediction.windows.all}}},
       {"seconds", seconds},
-      {"provenance", Provenance()}};
+      {"provenance", ProvenanceWithThreads()}};
 }
 
 void WriteCase(const fs::path& folder,

@@ -121,7 +121,7 @@ json PredictFeatures(PredictOptions options, bool roi_given, bool dry_run) {
                       {"pooling", EnumName(options.pooling)},
                       {"seed", options.seed},
                       {"store_hash", cases.lesions->Hash()},
-                      {"provenance", Provenance()}};
+                      {"provenance", ProvenanceWithThreads()}};
   WriteFeatureFile(folder,
                    Vectors(cases.lesions, plan, options, card),
                    PatchTable(*cases.lesions, plan, card.file),

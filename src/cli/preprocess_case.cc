@@ -22,7 +22,7 @@ namespace {
 using nlohmann::json;
 
 // Raised when a step's mathematics changes, so that older cases are made again.
-constexpr int kMethodVersion = 2;
+constexpr int kMethodVersion = 3;
 
 constexpr const char* kStagesFolder = ".stages";
 
@@ -107,7 +107,7 @@ json PreprocessOne(const Patient& patient,
                  {"input_sha256", input_sha256},
                  {"method_version", kMethodVersion},
                  {"options", OptionsRecord(options)},
-                 {"provenance", Provenance()}};
+                 {"provenance", ProvenanceWithThreads()}};
   const preprocess::CaseResult result =
       preprocess::RunCase(std::move(input), options.pipeline, plan, record);
   const json seconds = record.at("seconds");

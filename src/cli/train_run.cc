@@ -125,7 +125,7 @@ json Manifest(const PreparedRun& run, const std::string& run_hash) {
     for (const std::size_t i : idxs) names.push_back(run.cohort.cases[i].id);
     return names;
   };
-  json manifest = {{"provenance", Provenance()},
+  json manifest = {{"provenance", ProvenanceWithThreads()},
                    {"run_hash", run_hash},
                    {"store_hash", run.store->Hash()},
                    {"train_cases", ids(run.cases.train)},

@@ -23,8 +23,13 @@ nlohmann::json Provenance() {
           {"libtorch", TORCH_VERSION},
           {"itk", SAP_ITK_VERSION},
           {"cuda_build", SAP_CUDA_BUILD != 0},
-          {"cpu_capability", at::get_cpu_capability()},
-          {"threads", NumThreads()}};
+          {"cpu_capability", at::get_cpu_capability()}};
+}
+
+nlohmann::json ProvenanceWithThreads() {
+  nlohmann::json facts = Provenance();
+  facts["threads"] = NumThreads();
+  return facts;
 }
 
 std::string VersionText() {

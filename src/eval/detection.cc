@@ -241,14 +241,18 @@ LesionSummary EvaluateLesions(std::size_t num_cases,
                               const CaseVisitor& visit) {
   LesionSummary summary{.threshold = threshold, .options = options};
   ForEachCase(num_cases, load, [&](const CaseInput& input) {
-    summary.cases.push_back(Evaluate(input, threshold, options, visit));
+    summary.Add(Evaluate(input, threshold, options, visit));
     if (SweepsInOnePass(options)) {
       summary.sweeps.push_back(SweepThresholds(input, DefaultThresholds(), options));
     }
-    summary.pooled_all += summary.cases.back().all;
-    summary.pooled_large += summary.cases.back().large;
   });
   return summary;
+}
+
+void LesionSummary::Add(CaseLesions result) {
+  pooled_all += result.all;
+  pooled_large += result.large;
+  cases.push_back(std::move(result));
 }
 
 std::vector<double> LesionSummary::DetectedDice() const {

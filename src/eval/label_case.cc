@@ -10,7 +10,7 @@
 namespace sap::eval {
 namespace {
 
-using RowRuns = std::span<const Run>;
+using RowRuns = std::span<const RowRun>;
 
 RowRuns RunsOfRow(const RunTable& table, std::size_t row) {
   const auto first = static_cast<std::size_t>(table.first_of_row[row]);
@@ -20,7 +20,7 @@ RowRuns RunsOfRow(const RunTable& table, std::size_t row) {
 
 // Whole numbers far below 2^53: the order of the sum does not matter.
 void AddPositions(RowRuns runs, int64_t x, int64_t y, std::vector<XyzDouble>& sums) {
-  for (const Run& run : runs) {
+  for (const RowRun& run : runs) {
     const auto n = static_cast<double>(run.end_z - run.begin_z);
     XyzDouble& sum = sums[static_cast<std::size_t>(run.label) - 1];
     sum.x += n * static_cast<double>(x);

@@ -28,12 +28,6 @@ std::vector<E> OtherValues(E chosen) {
   return others;
 }
 
-void AddCase(CaseLesions result, LesionSummary& summary) {
-  summary.pooled_all += result.all;
-  summary.pooled_large += result.large;
-  summary.cases.push_back(std::move(result));
-}
-
 // The chosen result with other counts: pairs, surfaces and scores stay.
 CaseLesions Recounted(const CaseLesions& chosen,
                       const LabelledCase& labelled,
@@ -96,15 +90,15 @@ void SensitivityStudy::Add(const CaseInput& input,
     const MatchOptions& options = variant.summary.options;
     switch (variant.reuse) {
       case Reuse::kPairs:
-        AddCase(Recounted(result, labelled, options), variant.summary);
+        variant.summary.Add(Recounted(result, labelled, options));
         break;
       case Reuse::kLabels:
-        AddCase(EvaluateLabelled(input, labelled, options), variant.summary);
+        variant.summary.Add(EvaluateLabelled(input, labelled, options));
         break;
       case Reuse::kNothing: {
         const LabelledCase other =
             LabelCase(input.reference_XYZ, AtLeast(input, threshold_), input.spacing_mm, options);
-        AddCase(EvaluateLabelled(input, other, options), variant.summary);
+        variant.summary.Add(EvaluateLabelled(input, other, options));
         if (SweepsInOnePass(options)) {
           variant.summary.sweeps.push_back(SweepThresholds(input, DefaultThresholds(), options));
         }

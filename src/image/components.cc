@@ -31,7 +31,7 @@ int32_t SkipZeros(const T* row, int32_t from, int32_t size_z) {
 }
 
 template <typename T>
-void AppendRuns(const T* row, int32_t size_z, std::vector<Run>& runs) {
+void AppendRuns(const T* row, int32_t size_z, std::vector<RowRun>& runs) {
   for (int32_t z = SkipZeros(row, 0, size_z); z < size_z; z = SkipZeros(row, z, size_z)) {
     const int32_t begin_z = z;
     while (z < size_z && row[z] != 0) ++z;
@@ -43,12 +43,12 @@ template <typename T>
 RunTable FindRuns(const T* mask, int64_t num_rows, int32_t size_z) {
   constexpr int64_t kRowsOfPart = 256;
   const int64_t num_parts = (num_rows + kRowsOfPart - 1) / kRowsOfPart;
-  std::vector<std::vector<Run>> parts(static_cast<std::size_t>(num_parts));
+  std::vector<std::vector<RowRun>> parts(static_cast<std::size_t>(num_parts));
   RunTable table;
   table.first_of_row.assign(static_cast<std::size_t>(num_rows) + 1, 0);
   ParallelFor(num_parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t part = begin; part < end; ++part) {
-      std::vector<Run>& runs = parts[static_cast<std::size_t>(part)];
+      std::vector<RowRun>& runs = parts[static_cast<std::size_t>(part)];
       const int64_t last_row = std::min(num_rows, (part + 1) * kRowsOfPart);
       for (int64_t row = part * kRowsOfPart; row < last_row; ++row) {
         const std::size_t before = runs.size();
@@ -123,8 +123,8 @@ void UniteRows(
   const int64_t end_a = table.first_of_row[static_cast<std::size_t>(row_a) + 1];
   const int64_t end_b = table.first_of_row[static_cast<std::size_t>(row_b) + 1];
   while (a < end_a && b < end_b) {
-    const Run& run_a = table.runs[static_cast<std::size_t>(a)];
-    const Run& run_b = table.runs[static_cast<std::size_t>(b)];
+    const RowRun& run_a = table.runs[static_cast<std::size_t>(a)];
+    const RowRun& run_b = table.runs[static_cast<std::size_t>(b)];
     if (run_a.begin_z < run_b.end_z + reach_z && run_b.begin_z < run_a.end_z + reach_z) {
       sets.Unite(static_cast<int32_t>(a), static_cast<int32_t>(b));
     }
@@ -171,7 +171,7 @@ std::vector<Component> NumberComponents(int64_t size_y, RunSets& sets, RunTable&
     for (int64_t i = table.first_of_row[static_cast<std::size_t>(row)];
          i < table.first_of_row[static_cast<std::size_t>(row) + 1];
          ++i) {
-      Run& run = table.runs[static_cast<std::size_t>(i)];
+      RowRun& run = table.runs[static_cast<std::size_t>(i)];
       const XyzInt begin_vox{row / size_y, row % size_y, run.begin_z};
       const int32_t root = sets.Root(static_cast<int32_t>(i));
       if (root == i) {
@@ -200,7 +200,7 @@ Tensor PaintLabels(const RunTable& table, const XyzInt& size_vox) {
       for (int64_t i = table.first_of_row[static_cast<std::size_t>(row)];
            i < table.first_of_row[static_cast<std::size_t>(row) + 1];
            ++i) {
-        const Run& run = table.runs[static_cast<std::size_t>(i)];
+        const RowRun& run = table.runs[static_cast<std::size_t>(i)];
         std::fill(out + run.begin_z, out + run.end_z, run.label);
       }
     }
@@ -265,7 +265,7 @@ Components LabelInstances(const Tensor& labels_XYZ) {
     const auto end =
         static_cast<std::size_t>(result.table.first_of_row[static_cast<std::size_t>(row) + 1]);
     for (std::size_t i = begin; i < end; ++i) {
-      Run& run = result.table.runs[i];
+      RowRun& run = result.table.runs[i];
       const XyzInt begin_vox{row / size_vox.y, row % size_vox.y, run.begin_z};
       const auto next = static_cast<int32_t>(result.list.size()) + 1;
       const auto [place, is_new] = label_of_value.emplace(run.label, next);

@@ -33,7 +33,7 @@ json ToJson(const Checkpoint& checkpoint) {
           {"best_epoch", state.best_epoch},
           {"trained_s", state.trained_s},
           {"run_hash", checkpoint.run_hash},
-          {"provenance", Provenance()}};
+          {"provenance", ProvenanceWithThreads()}};
 }
 
 TrainState StateFrom(const json& j) {

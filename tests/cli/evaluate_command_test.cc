@@ -12,8 +12,10 @@
 #include "run_main.h"
 #include "sap/cli/commands.h"
 #include "sap/core/files.h"
+#include "sap/core/parallel.h"
 #include "sap/core/tables.h"
 #include "sap/image/volume_io.h"
+#include "support/folder_hashes.h"
 #include "support/shared_folder.h"
 
 namespace sap::cli {
@@ -244,13 +246,21 @@ TEST(SapEvaluate, GivesTheSkeletonAPageToo) {
   EXPECT_THAT(page, Not(HasSubstr("literature")));
 }
 
-TEST(SapEvaluate, IsTheSameOnEveryRun) {
+TEST(SapEvaluate, WritesTheSameBytesWithAnyNumberOfThreads) {
   const Scene scene;
-  const auto words = scene.Words({scene.Methods(), "figures=false"});
-  ASSERT_EQ(Evaluate(words), 0);
-  const std::string first = ReadFile(scene.root / "out" / "table1.csv");
-  ASSERT_EQ(Evaluate(words), 0);
-  EXPECT_EQ(ReadFile(scene.root / "out" / "table1.csv"), first);
+  const auto run = [&](int threads) {
+    SetNumThreads(threads);
+    EXPECT_EQ(Evaluate(scene.Words({scene.Methods()})), 0);
+    SetNumThreads(0);
+    auto files = sap::testing::HashesBelow(scene.root / "out");
+    fs::remove_all(scene.root / "out");
+    return files;
+  };
+  const auto one = run(1);
+  const auto three = run(3);
+  EXPECT_GT(one.size(), 30U);
+  ASSERT_EQ(three.size(), one.size());
+  for (const auto& [name, hash] : one) EXPECT_EQ(three.at(name), hash) << name;
 }
 
 nlohmann::json Summary(const Scene& scene) {
@@ -281,6 +291,34 @@ TEST(SapEvaluate, APresetSetsTheOpenChoicesAndAGivenKeyGoesBeforeIt) {
   const std::string page = ReadFile(scene.root / "out" / "report.html");
   EXPECT_THAT(page, HasSubstr("Preset field;"));
   EXPECT_THAT(page, HasSubstr(">10000</td>"));  // what the preset would have
+}
+
+TEST(SapEvaluate, ASecondRuleOfMatchingHasATableOfItsOwn) {
+  const Scene scene;
+  const fs::path second = scene.root / "out" / "table1_second.csv";
+  ASSERT_EQ(Evaluate(scene.Words({scene.Methods(), "figures=false"})), 0);
+  EXPECT_FALSE(fs::exists(second));
+  const std::string first = ReadFile(scene.root / "out" / "table1.csv");
+  // Of two equal cubes of 4 voxels an edge, shifted by one: IoU 0.6; by (2, 1): 24 / 104.
+  ASSERT_EQ(Evaluate(scene.Words(
+                {scene.Methods(), "figures=false", "second_matching=iou", "min_overlap_frac=0.3"})),
+            0);
+  EXPECT_EQ(ReadFile(scene.root / "out" / "table1.csv"), first);
+  const auto sensitivity =
+      Summary(scene).at("second_matching").at("table1").at("detection_all").at("sensitivity");
+  EXPECT_EQ(sensitivity.at("ssl").at("median"), 0);
+  EXPECT_EQ(sensitivity.at("sap").at("median"), 1);
+  EXPECT_EQ(ParseCsv(ReadFile(scene.root / "out" / "tests_second.csv")).size(), 11U);
+  EXPECT_THAT(ReadFile(scene.root / "out" / "report.html"), HasSubstr("matched by iou &gt;= 0.3"));
+  // The preset `field` has one, which can be dropped.
+  fs::remove(second);
+  ASSERT_EQ(Evaluate(scene.Words({scene.Methods(), "figures=false", "preset=field"})), 0);
+  EXPECT_TRUE(fs::exists(second));
+  fs::remove(second);
+  ASSERT_EQ(Evaluate(scene.Words(
+                {scene.Methods(), "figures=false", "preset=field", "second_matching=null"})),
+            0);
+  EXPECT_FALSE(fs::exists(second));
 }
 
 TEST(SapEvaluate, EveryChoiceOfTheTablesIsInTheRecord) {

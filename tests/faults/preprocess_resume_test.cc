@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "faults/small_exam.h"
+#include "support/folder_hashes.h"
 #include "support/shared_folder.h"
 
 // sap-preprocess that is stopped anywhere, or meets a full disk, ends after the same command again
@@ -18,13 +19,17 @@ namespace sap {
 namespace {
 
 using testing::FreshFolder;
-using testing::HashesBelow;
 using ::testing::HasSubstr;
 using testing::PreprocessCommand;
 using testing::ProgramResult;
 using testing::RunProgram;
 
 constexpr int kKilled = 137;
+
+// All that a run leaves but its table of seconds.
+auto Results(const fs::path& folder) {
+  return testing::HashesBelow(folder, "preprocess_times.jsonl");
+}
 
 class PreprocessResume : public ::testing::Test {
  protected:
@@ -36,7 +41,7 @@ class PreprocessResume : public ::testing::Test {
     testing::WriteNiftiExam(root_ / "in" / "C", 0.8, 3);
     const ProgramResult whole = Run("whole");
     ASSERT_EQ(whole.exit_code, 0) << whole.err;
-    whole_ = HashesBelow(root_ / "whole");
+    whole_ = Results(root_ / "whole");
     // Most tests begin where two of the three exams are finished.
     ASSERT_EQ(Run("begun", {"--set", "cases=[A, B]"}).exit_code, 0);
     fs::remove(root_ / "begun" / "preprocess_cohort.csv");
@@ -78,10 +83,10 @@ TEST_F(PreprocessResume, KilledAtAnyPlaceItEndsWithTheSameBytes) {
     const std::string output = Begin(place);
     const ProgramResult killed = Run(output, {}, {{"SAP_FAULT", place}});
     ASSERT_EQ(killed.exit_code, kKilled) << place << killed.err;
-    EXPECT_NE(HashesBelow(root_ / output), whole_) << place;
+    EXPECT_NE(Results(root_ / output), whole_) << place;
     const ProgramResult again = Run(output);
     ASSERT_EQ(again.exit_code, 0) << place << again.err;
-    EXPECT_EQ(HashesBelow(root_ / output), whole_) << place;
+    EXPECT_EQ(Results(root_ / output), whole_) << place;
   }
 }
 
@@ -91,7 +96,7 @@ TEST_F(PreprocessResume, KilledAtAnyMomentItEndsWithTheSameBytes) {
     testing::RunAndSignal(PreprocessCommand(root_ / "in", root_ / output), SIGKILL, delay_s);
   }
   ASSERT_EQ(Run(output).exit_code, 0);
-  EXPECT_EQ(HashesBelow(root_ / output), whole_);
+  EXPECT_EQ(Results(root_ / output), whole_);
 }
 
 TEST_F(PreprocessResume, ThreeSharesAtOnceAndAFinalRunGiveTheOutputsOfOneRun) {
@@ -108,7 +113,7 @@ TEST_F(PreprocessResume, ThreeSharesAtOnceAndAFinalRunGiveTheOutputsOfOneRun) {
   const ProgramResult last = Run("shares");
   ASSERT_EQ(last.exit_code, 0) << last.err;
   EXPECT_THAT(last.out, HasSubstr("0 made now"));
-  EXPECT_EQ(HashesBelow(root_ / "shares"), whole_);
+  EXPECT_EQ(Results(root_ / "shares"), whole_);
 }
 
 std::uintmax_t LargestFileBytes(const fs::path& folder) {
@@ -125,7 +130,7 @@ TEST_F(PreprocessResume, AFullDiskFailsOneCaseKeepsItsOldResultAndLetsOthersGoOn
   testing::WriteNiftiExam(in / "small", 1.0, 2, /*num_stations=*/1);
   const std::vector<std::string> first = {"--set", "standardise=false"};
   ASSERT_EQ(RunProgram(PreprocessCommand(in, out, first)).exit_code, 0);
-  const auto old_large = HashesBelow(out / "large"), old_small = HashesBelow(out / "small");
+  const auto old_large = Results(out / "large"), old_small = Results(out / "small");
   std::vector<std::string> second = first;
   second.insert(second.end(), {"--set", "denoise.iterations=3"});  // both are made again
   const auto large_bytes = LargestFileBytes(out / "large");
@@ -136,13 +141,13 @@ TEST_F(PreprocessResume, AFullDiskFailsOneCaseKeepsItsOldResultAndLetsOthersGoOn
   EXPECT_EQ(full.exit_code, 4) << full.err;
   EXPECT_THAT(full.err, HasSubstr("1 of 2 cases failed"));
   EXPECT_THAT(full.err, HasSubstr("nii.gz: cannot be written: File too large; check the free"));
-  EXPECT_EQ(HashesBelow(out / "large"), old_large);
-  EXPECT_NE(HashesBelow(out / "small"), old_small);
+  EXPECT_EQ(Results(out / "large"), old_large);
+  EXPECT_NE(Results(out / "small"), old_small);
   for (const auto& entry : fs::directory_iterator(out)) {
     EXPECT_FALSE(entry.path().filename().string().starts_with(".tmp")) << entry.path();
   }
   ASSERT_EQ(RunProgram(PreprocessCommand(in, out, second)).exit_code, 0);
-  EXPECT_NE(HashesBelow(out / "large"), old_large);
+  EXPECT_NE(Results(out / "large"), old_large);
 }
 
 // Unmounts at the end of the test.
@@ -174,7 +179,7 @@ TEST_F(PreprocessResume, ADiskWithoutSpaceSaysSoForEveryCaseAndLeavesNothingBehi
   EXPECT_THAT(full.err, HasSubstr("2 of 2 cases failed"));
   EXPECT_THAT(full.err, HasSubstr("B: "));
   EXPECT_THAT(full.err, HasSubstr("No space left on device"));
-  for (const auto& [name, hash] : HashesBelow(disk_folder)) {
+  for (const auto& [name, hash] : Results(disk_folder)) {
     EXPECT_EQ(name, "preprocess_cohort.csv");
   }
 }

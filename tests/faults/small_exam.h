@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -99,17 +98,6 @@ inline std::vector<std::string> PreprocessCommand(const fs::path& input,
   }
   command.insert(command.end(), more.begin(), more.end());
   return command;
-}
-
-// sha256 of every file below a folder by its path there, without the table of seconds.
-inline std::map<std::string, std::string> HashesBelow(const fs::path& folder) {
-  std::map<std::string, std::string> hashes;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    const std::string name = entry.path().lexically_relative(folder).string();
-    if (name == "preprocess_times.jsonl") continue;
-    hashes[name] = entry.is_regular_file() ? Sha256OfFile(entry.path()) : "folder";
-  }
-  return hashes;
 }
 
 }  // namespace sap::testing

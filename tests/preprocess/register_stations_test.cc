@@ -32,7 +32,8 @@ Pair MakePair(int64_t overlap_vox, const XyzDouble& shift_mm, double noise_sd, u
                                                  {.shift_mm = shift,
                                                   .gain = 1.0 + 0.3 * static_cast<double>(i),
                                                   .noise_sd = noise_sd,
-                                                  .seed = seed + i}));
+                                                  .seed = seed + i,
+                                                  .points_per_axis = 2}));
     pair.masks_XYZ.push_back(testing::PhantomMaskXYZ(grids[i], shift));
   }
   return pair;
@@ -81,7 +82,8 @@ TEST(RegisterStations, ShiftsAddUpAwayFromTheCentre) {
   const std::vector<XyzDouble> truth = {{0, 0, 0}, {3, 2, 0}, {7, -1, 0}};
   Pair pair;
   for (std::size_t i = 0; i < 3; ++i) {
-    pair.images.push_back(testing::SamplePhantom(grids[i], B1000, {.shift_mm = truth[i]}));
+    pair.images.push_back(
+        testing::SamplePhantom(grids[i], B1000, {.shift_mm = truth[i], .points_per_axis = 2}));
     pair.masks_XYZ.push_back(testing::PhantomMaskXYZ(grids[i], truth[i]));
   }
   const StationMotions found = RegisterStations(pair.images, pair.masks_XYZ);
@@ -90,6 +92,27 @@ TEST(RegisterStations, ShiftsAddUpAwayFromTheCentre) {
   EXPECT_NEAR(found.shift_mm[0].y, -2, 0.3);
   EXPECT_NEAR(found.shift_mm[2].x, 4, 0.3);
   EXPECT_NEAR(found.shift_mm[2].y, -3, 0.3);
+}
+
+// At whole voxels of the shift an interpolated image is sharp, half-way between it is not.
+TEST(RegisterStations, IsNotLuredToOrFromFractionsOfAVoxel) {
+  const auto grids = testing::StationGrids(2, {90, 60, 34}, {4.5, 4.5, 6}, 8);
+  for (const double x_mm : {2.0, 3.0, 4.5, 6.0, 7.0}) {
+    const XyzDouble truth = {-x_mm, 0, 0};
+    Pair pair;
+    for (std::size_t i = 0; i < 2; ++i) {
+      const XyzDouble shift = i == 1 ? truth : XyzDouble{};
+      pair.images.push_back(testing::SamplePhantom(
+          grids[i],
+          B1000,
+          {.shift_mm = shift, .noise_sd = 4, .seed = 5 + i, .points_per_axis = 2}));
+      pair.masks_XYZ.push_back(testing::PhantomMaskXYZ(grids[i], shift));
+    }
+    const XyzDouble found = RegisterStations(pair.images, pair.masks_XYZ).shift_mm[1];
+    EXPECT_NEAR(found.x, truth.x, 0.15) << x_mm;
+    EXPECT_NEAR(found.y, 0, 0.15) << x_mm;
+    EXPECT_NEAR(found.z, 0, 0.5) << x_mm;
+  }
 }
 
 // ITK's own test slices: the second is the first, moved by 13 and 17 pixels.

@@ -6,55 +6,13 @@
 
 #include <gtest/gtest.h>
 
+#include "preprocess/rigid_motions.h"
 #include "preprocess/slice_images.h"
 #include "sap/core/rng.h"
 #include "support/shared_folder.h"
-#include "support/station_phantom.h"
 
 namespace sap::preprocess {
 namespace {
-
-const Geometry kGrid = testing::StationGrids(1, {106, 76, 100}, {4, 4, 4}, 0, -198)[0];
-
-// Rotation about z, then x, about the origin, and a shift.
-RigidMap MakeMap(double z_deg, double x_deg, const XyzDouble& shift_mm) {
-  const double a = z_deg * M_PI / 180;
-  const double b = x_deg * M_PI / 180;
-  RigidMap map;
-  map.rotation = {{{std::cos(a), -std::sin(a), 0},
-                   {std::cos(b) * std::sin(a), std::cos(b) * std::cos(a), -std::sin(b)},
-                   {std::sin(b) * std::sin(a), std::sin(b) * std::cos(a), std::cos(b)}}};
-  map.offset_mm = shift_mm;
-  return map;
-}
-
-RigidMap Inverse(const RigidMap& map) {
-  RigidMap inverse;
-  for (std::size_t r = 0; r < 3; ++r) {
-    for (std::size_t c = 0; c < 3; ++c) inverse.rotation[r][c] = map.rotation[c][r];
-  }
-  inverse.offset_mm = {0, 0, 0};
-  const XyzDouble turned = inverse.Apply(map.offset_mm);
-  inverse.offset_mm = {-turned.x, -turned.y, -turned.z};
-  return inverse;
-}
-
-// Mean distance of two maps over points of the body.
-double MeanErrorMm(const RigidMap& a, const RigidMap& b) {
-  double sum = 0;
-  int num = 0;
-  for (const double x : {-120.0, 0.0, 120.0}) {
-    for (const double y : {-80.0, 0.0, 80.0}) {
-      for (const double z : {-180.0, 0.0, 180.0}) {
-        const XyzDouble p = a.Apply({x, y, z});
-        const XyzDouble q = b.Apply({x, y, z});
-        sum += std::hypot(p.x - q.x, p.y - q.y, p.z - q.z);
-        ++num;
-      }
-    }
-  }
-  return sum / num;
-}
 
 double AngleBetweenDeg(const RigidMap& a, const RigidMap& b) {
   double trace = 0;
@@ -64,18 +22,9 @@ double AngleBetweenDeg(const RigidMap& a, const RigidMap& b) {
   return std::acos(std::clamp(0.5 * (trace - 1), -1.0, 1.0)) * 180 / M_PI;
 }
 
-// Diffusion image of the body after dwi_from_t1 moved it.
-Volume MovedDwi(const RigidMap& dwi_from_t1, uint64_t seed) {
-  const RigidMap back = Inverse(dwi_from_t1);
-  return testing::SamplePhantom(
-      kGrid,
-      [&](const XyzDouble& p) { return testing::PhantomDwi(back.Apply(p), 1000); },
-      {.noise_sd = 5, .seed = seed});
-}
-
 TEST(RegisterToT1, RecoversTwentyRandomMotionsWithoutAFailure) {
-  const Volume t1 = testing::SamplePhantom(kGrid, testing::PhantomT1, {.noise_sd = 15});
-  const Tensor mask_XYZ = testing::PhantomMaskXYZ(kGrid);
+  const Volume t1 = testing::SamplePhantom(kWholeBody, testing::PhantomT1, {.noise_sd = 15});
+  const Tensor mask_XYZ = testing::PhantomMaskXYZ(kWholeBody);
   std::vector<double> errors_mm;
   std::vector<double> errors_deg;
   for (uint64_t seed = 0; seed < 20; ++seed) {
@@ -102,8 +51,8 @@ TEST(RegisterToT1, RecoversTwentyRandomMotionsWithoutAFailure) {
 }
 
 TEST(RegisterToT1, KeepsIdentityWhenTheResultIsBeyondTheBounds) {
-  const Volume t1 = testing::SamplePhantom(kGrid, testing::PhantomT1);
-  const Tensor mask_XYZ = testing::PhantomMaskXYZ(kGrid);
+  const Volume t1 = testing::SamplePhantom(kWholeBody, testing::PhantomT1);
+  const Tensor mask_XYZ = testing::PhantomMaskXYZ(kWholeBody);
   const Volume dwi = MovedDwi(MakeMap(0, 0, {15, 0, 0}), 1);
   const T1Registration found = RegisterToT1(t1, mask_XYZ, dwi, {.max_shift_mm = 5});
   EXPECT_EQ(found.dwi_from_t1.offset_mm, XyzDouble{});

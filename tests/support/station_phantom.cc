@@ -93,6 +93,30 @@ double PhantomLogBias(const Geometry& grid, const XyzDouble& at_vox, double bias
   return bias * (1.5 * u.x * u.x - 1.2 * u.y + 0.8 * std::sin(2 * u.z + u.x));
 }
 
+namespace {
+
+// Mean of `signal` over the voxel of `grid` at v.
+double MeanSignal(const Geometry& grid,
+                  const std::function<double(const XyzDouble& p_mm)>& signal,
+                  const XyzDouble& v,
+                  const SamplingOptions& options) {
+  const int n = options.points_per_axis;
+  double sum = 0;
+  for (int i = 0; i < n * n * n; ++i) {
+    const XyzInt part = {i / (n * n), i / n % n, i % n};
+    XyzDouble at_vox = v;
+    for (std::size_t a = 0; a < 3; ++a) {
+      at_vox[a] += (static_cast<double>(part[a]) + 0.5) / n - 0.5;
+    }
+    XyzDouble p_mm = grid.LpsFromVox(at_vox);
+    for (std::size_t a = 0; a < 3; ++a) p_mm[a] += options.shift_mm[a];
+    sum += signal(p_mm);
+  }
+  return sum / (n * n * n);
+}
+
+}  // namespace
+
 Volume SamplePhantom(const Geometry& grid,
                      const std::function<double(const XyzDouble& p_mm)>& signal,
                      const SamplingOptions& options) {
@@ -106,10 +130,8 @@ Volume SamplePhantom(const Geometry& grid,
         for (int64_t z = 0; z < size.z; ++z) {
           const XyzDouble v = {
               static_cast<double>(x), static_cast<double>(y), static_cast<double>(z)};
-          XyzDouble p_mm = grid.LpsFromVox(v);
-          for (std::size_t a = 0; a < 3; ++a) p_mm[a] += options.shift_mm[a];
           const double field = std::exp(PhantomLogBias(grid, v, options.bias));
-          double value = options.gain * field * signal(p_mm);
+          double value = options.gain * field * MeanSignal(grid, signal, v, options);
           if (options.noise_sd > 0) {
             value = std::hypot(value + options.noise_sd * rng.Normal(),
                                options.noise_sd * rng.Normal());

@@ -23,6 +23,10 @@ struct SamplingOptions {
   double bias = 0;      // smooth field of about this standard deviation [log units]
   double noise_sd = 0;  // Rician
   uint64_t seed = 1;
+  // A voxel is the mean over so many points along each axis, as a scanner's is over its volume. One
+  // point is exact anywhere, but staircases edges, which then lie at a fraction of a voxel that no
+  // registration can see.
+  int points_per_axis = 1;
 };
 
 // Voxel values of a point function on a grid.

@@ -101,6 +101,8 @@ struct LesionSummary {
   // [case][threshold of DefaultThresholds]; only where SweepsInOnePass.
   std::vector<std::vector<ThresholdCounts>> sweeps;
 
+  // Appends a case and pools its counts.
+  void Add(CaseLesions result);
   // Of every detected lesion (of every match group with lesion_pair group), over all exams, in the
   // order of cases and lesions.
   std::vector<double> DetectedDice() const;

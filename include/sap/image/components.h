@@ -19,7 +19,7 @@ struct Component {
 };
 
 // Voxels begin_z <= z < end_z of one row (x, y) that belong to one component.
-struct Run {
+struct RowRun {
   int32_t begin_z = 0;
   int32_t end_z = 0;
   int32_t label = 0;
@@ -27,7 +27,7 @@ struct Run {
 
 // All runs in C order; row r = x * Y + y owns runs [first_of_row[r], first_of_row[r + 1]).
 struct RunTable {
-  std::vector<Run> runs;
+  std::vector<RowRun> runs;
   std::vector<int64_t> first_of_row;
 };
 
