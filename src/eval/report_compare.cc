@@ -19,6 +19,7 @@ std::string IntervalText(const Interval& interval) {
 
 std::string Table1Cell(const MethodValues& values) {
   const Distribution& d = values.distribution;
+  if (std::isnan(d.median)) return "-";
   return fmt::format("{} [{}] ({}-{})",
                      ShortCell(d.median),
                      IntervalText(values.bootstrap),
@@ -86,17 +87,35 @@ std::string LatexText(const std::string& text) {
   return escaped;
 }
 
+// Quartiles stand below the median: three methods beside each other then fit a page of one column.
 std::string Table1Latex(const Comparison& comparison) {
-  std::string text = fmt::format("\\begin{{tabular}}{{l{}}}\n\\hline\nMetric",
-                                 std::string(comparison.method_names.size(), 'c'));
+  std::string text = fmt::format(
+      "\\begingroup\\footnotesize\\setlength{{\\tabcolsep}}{{2.5pt}}\\noindent\n"
+      "\\begin{{tabular}}{{l{}}}\n\\hline\nMetric",
+      std::string(comparison.method_names.size(), 'c'));
   for (const std::string& name : comparison.method_names) text += " & " + LatexText(name);
   text += " \\\\\n\\hline\n";
   for (const MetricComparison& row : comparison.metrics) {
     text += LatexText(row.metric.title);
-    for (const MethodValues& values : row.methods) text += " & " + Table1Cell(values);
+    for (const MethodValues& v : row.methods) {
+      if (std::isnan(v.distribution.median)) {
+        text += " & --";
+        continue;
+      }
+      text += fmt::format(" & {} [{}--{}]",
+                          ShortCell(v.distribution.median),
+                          ShortCell(v.bootstrap.low),
+                          ShortCell(v.bootstrap.high));
+    }
+    text += " \\\\\n";
+    for (const MethodValues& v : row.methods) {
+      const Distribution& d = v.distribution;
+      text += std::isnan(d.median) ? " & "
+                                   : fmt::format(" & ({}--{})", ShortCell(d.q25), ShortCell(d.q75));
+    }
     text += " \\\\\n";
   }
-  return text + "\\hline\n\\end{tabular}\n";
+  return text + "\\hline\n\\end{tabular}\n\\endgroup\n";
 }
 
 std::string Table1Markdown(const Comparison& comparison) {

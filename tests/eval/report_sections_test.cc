@@ -118,7 +118,7 @@ void ExpectLatexTable(const std::string& latex, std::size_t num_columns) {
     EXPECT_EQ(cells, num_columns) << line;
     ++num_rows;
   }
-  EXPECT_EQ(num_rows, 1 + Table1Metrics().size());
+  EXPECT_EQ(num_rows, 1 + 2 * Table1Metrics().size());
   EXPECT_THAT(latex, HasSubstr("\\begin{tabular}{l"));
   EXPECT_THAT(latex, HasSubstr("\\end{tabular}"));
 }
@@ -132,7 +132,14 @@ TEST(Table1Latex, IsATableForAnyName) {
   ExpectLatexTable(Table1(Scene(HardNames()).comparison, TableFormat::kLatex), 4);
 }
 
-TEST(Table1Latex, Compiles) {
+TEST(Table1, GivesADashAloneWhereThereIsNoValue) {
+  const Comparison none = Scene({"sap"}).comparison;  // without large lesions
+  EXPECT_THAT(Table1(none, TableFormat::kMarkdown),
+              ::testing::ContainsRegex("Sensitivity, large lesions +[|] - "));
+  EXPECT_THAT(Table1(none, TableFormat::kLatex), HasSubstr("Sensitivity, large lesions & -- "));
+}
+
+TEST(Table1Latex, CompilesAndFitsAPage) {
   if (!fs::exists("/usr/bin/pdflatex")) GTEST_SKIP() << "no pdflatex here";
   const fs::path folder = sap::testing::FreshFolder();
   WriteFileAtomically(folder / "page.tex",
@@ -143,6 +150,7 @@ TEST(Table1Latex, Compiles) {
                               " && pdflatex -interaction=nonstopmode -halt-on-error page.tex "
                               ">/dev/null 2>&1";
   EXPECT_EQ(std::system(command.c_str()), 0);
+  EXPECT_THAT(ReadFile(folder / "page.log"), Not(HasSubstr("Overfull")));
 }
 
 }  // namespace
