@@ -139,8 +139,11 @@ StationGains EstimateGains(const std::vector<Volume>& images,
       pair.lower_idx = static_cast<int>(l);
       pair.upper_idx = static_cast<int>(u);
       if (u == l + 1 && pair.num_vox == 0) {
-        result.notices.push_back(fmt::format(
-            "isis: stations {} and {} share too few body voxels; their gain stays as it is", l, u));
+        result.notices.push_back(
+            fmt::format("isis: stations {} and {} share too few body voxels; their gain stays as "
+                        "it is",
+                        l + 1,
+                        u + 1));
       }
       if (u == l + 1 || pair.num_vox > 0) result.pairs.push_back(pair);
     }

@@ -50,8 +50,8 @@ StationMotions RegisterStations(const std::vector<Volume>& images,
       pair.emplace();
       result.notices.push_back(
           fmt::format("register_stations: stations {} and {} overlap too little; left unmoved",
-                      fixed_idx,
-                      moving_idx));
+                      fixed_idx + 1,
+                      moving_idx + 1));
     }
     pair->fixed_idx = fixed_idx;
     pair->moving_idx = moving_idx;

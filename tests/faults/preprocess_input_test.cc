@@ -215,7 +215,8 @@ TEST(PreprocessInput, OneBValueOrNoOverlapIsSaidAndNotRefused) {
   EXPECT_THAT(run.err, HasSubstr("touching: 10.0 mm between T1 stations 1 and 2 lie in no image"));
   EXPECT_THAT(run.err, HasSubstr("touching: 10.0 mm between DWI stations 1 and 2"));
   EXPECT_THAT(run.err,
-              HasSubstr("touching: register_stations: stations 0 and 1 overlap too little"));
+              HasSubstr("touching: register_stations: stations 1 and 2 overlap too little"));
+  EXPECT_THAT(run.err, HasSubstr("touching: isis: stations 1 and 2 share too few body voxels"));
   const auto record = nlohmann::json::parse(ReadFile(root / "out" / "touching" / "case.json"));
   EXPECT_EQ(record.at("steps").at("isis").at("T1").at("gain"), nlohmann::json({1.0, 1.0}));
 }
