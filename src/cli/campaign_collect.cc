@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -52,30 +53,44 @@ CasePair PairOf(const data::CaseRecord& record, const train::RunFiles& files) {
   return pair;
 }
 
-// Methods by name. The tuning fold's maps come from the run that held it out, so no threshold is
-// chosen on cases that its model has seen (evaluation §1.5).
+// The method of that name, added at the end where there is none.
+MethodPairs& MethodOf(const std::string& name, std::vector<MethodPairs>& methods) {
+  const auto found = std::find_if(methods.begin(), methods.end(), [&](const MethodPairs& method) {
+    return method.name == name;
+  });
+  if (found != methods.end()) return *found;
+  return methods.emplace_back(MethodPairs{.name = name, .tuning_held_out = true});
+}
+
+// By id, as tables list exams; folds come in any order.
+void AddSorted(CasePair pair, int fold, MethodPairs& method) {
+  const auto place = std::lower_bound(
+      method.pairs.begin(), method.pairs.end(), pair, [](const CasePair& a, const CasePair& b) {
+        return a.id < b.id;
+      });
+  method.fold_of_case.insert(method.fold_of_case.begin() + (place - method.pairs.begin()), fold);
+  method.pairs.insert(place, std::move(pair));
+}
+
+// Methods in the order of the campaign's cells. The tuning fold's maps come from the run that held
+// it out, so no threshold is chosen on cases that its model has seen (evaluation §1.5).
 std::vector<MethodPairs> MethodsOf(const CampaignConfig& config,
                                    const data::Cohort& cohort,
                                    const data::Split& split) {
-  std::map<std::string, MethodPairs> methods;
+  std::vector<MethodPairs> methods;
   for (const train::CampaignCell& cell : CellsOf(config)) {
     const train::RunFiles files = RunFilesOf(TrainConfigOf(config, cell));
-    MethodPairs& method = methods[cell.Method()];
-    method.name = cell.Method();
-    method.tuning_held_out = true;
+    MethodPairs& method = MethodOf(cell.Method(), methods);
     for (const std::size_t i : data::CasesOfFold(split, cohort, cell.fold).test) {
-      const CasePair pair = PairOf(cohort.cases[i], files);
+      CasePair pair = PairOf(cohort.cases[i], files);
       if (split.tuning_fold == cell.fold) {
-        method.tuning_pairs.push_back(pair);
+        method.tuning_pairs.push_back(std::move(pair));
       } else {
-        method.pairs.push_back(pair);
-        method.fold_of_case.push_back(cell.fold);
+        AddSorted(std::move(pair), cell.fold, method);
       }
     }
   }
-  std::vector<MethodPairs> list;
-  for (auto& [name, method] : methods) list.push_back(std::move(method));
-  return list;
+  return methods;
 }
 
 std::string Number(double value, int digits = 3) {

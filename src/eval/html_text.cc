@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "eval/html_text.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <sstream>
 #include <vector>
@@ -49,16 +50,31 @@ bool IsNumeric(const std::vector<Cells>& rows, std::size_t column) {
   return numbers;
 }
 
+// A heading that may break between its words.
+std::string HeadHtml(std::string cell, bool numeric) {
+  std::replace(cell.begin(), cell.end(), '_', ' ');
+  return fmt::format("<th{}>{}</th>", numeric ? " class=\"num\"" : "", EscapedHtml(cell));
+}
+
+// "median [interval] (quartiles)" breaks before the quartiles where a screen is too narrow for all.
+std::string CellHtml(const std::string& cell, bool numeric) {
+  const std::size_t at = cell.find("] (");
+  if (!numeric || at == std::string::npos) {
+    return fmt::format("<td{}>{}</td>", numeric ? " class=\"num\"" : "", EscapedHtml(cell));
+  }
+  return fmt::format("<td class=\"num two\"><span>{}</span> <span>{}</span></td>",
+                     EscapedHtml(cell.substr(0, at + 1)),
+                     EscapedHtml(cell.substr(at + 2)));
+}
+
 std::string HtmlTable(const std::vector<Cells>& rows) {
   std::string html = "<div class=\"scroll\"><table>\n";
   for (std::size_t r = 0; r < rows.size(); ++r) {
     if (r < 2) html += r == 0 ? "<thead>\n" : "<tbody>\n";
     html += "<tr>";
     for (std::size_t c = 0; c < rows[r].size(); ++c) {
-      html += fmt::format("<{0}{1}>{2}</{0}>",
-                          r == 0 ? "th" : "td",
-                          IsNumeric(rows, c) ? " class=\"num\"" : "",
-                          EscapedHtml(rows[r][c]));
+      const bool numeric = IsNumeric(rows, c);
+      html += r == 0 ? HeadHtml(rows[r][c], numeric) : CellHtml(rows[r][c], numeric);
     }
     html += r == 0 ? "</tr>\n</thead>\n" : "</tr>\n";
   }

@@ -84,6 +84,20 @@ TEST(HtmlFromMarkdown, NumbersStandToTheRight) {
   EXPECT_THAT(html, HasSubstr("<div class=\"scroll\"><table>"));
 }
 
+TEST(HtmlFromMarkdown, QuartilesMayStandBelowTheMedian) {
+  const std::string html =
+      HtmlFromMarkdown("| metric | a |\n|---|---|\n| F2 | 0.4 [0.1-0.6] (0.2-0.5) |\n");
+  EXPECT_THAT(html,
+              HasSubstr("<td class=\"num two\"><span>0.4 [0.1-0.6]</span> "
+                        "<span>(0.2-0.5)</span></td>"));
+}
+
+TEST(HtmlFromMarkdown, HeadingsMayBreakBetweenWords) {
+  const std::string html = HtmlFromMarkdown("| case | fp_per_exam |\n|---|---|\n| P_1 | 2 |\n");
+  EXPECT_THAT(html, HasSubstr("<th class=\"num\">fp per exam</th>"));
+  EXPECT_THAT(html, HasSubstr("<td>P_1</td>"));
+}
+
 TEST(HtmlFromMarkdown, TablesAndParagraphsAlternate) {
   const std::string html =
       HtmlFromMarkdown("one\ntwo\n| a |\n|---|\n| b |\nthree\n\n| c |\n|---|\n");

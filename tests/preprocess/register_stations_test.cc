@@ -94,24 +94,25 @@ TEST(RegisterStations, ShiftsAddUpAwayFromTheCentre) {
   EXPECT_NEAR(found.shift_mm[2].y, -3, 0.3);
 }
 
-// At whole voxels of the shift an interpolated image is sharp, half-way between it is not.
-TEST(RegisterStations, IsNotLuredToOrFromFractionsOfAVoxel) {
+// At whole voxels of the shift an interpolated image is sharp, half-way between it is smooth. In
+// noise near the signal that draws points of the fixed grid 0.8 mm aside and 13 mm across slices.
+TEST(RegisterStations, IsNotLuredToFractionsOfAVoxelByNoise) {
   const auto grids = testing::StationGrids(2, {90, 60, 34}, {4.5, 4.5, 6}, 8);
   for (const double x_mm : {2.0, 3.0, 4.5, 6.0, 7.0}) {
-    const XyzDouble truth = {-x_mm, 0, 0};
+    const XyzDouble truth = {-x_mm, x_mm / 2, x_mm / 2};
     Pair pair;
     for (std::size_t i = 0; i < 2; ++i) {
       const XyzDouble shift = i == 1 ? truth : XyzDouble{};
       pair.images.push_back(testing::SamplePhantom(
           grids[i],
           B1000,
-          {.shift_mm = shift, .noise_sd = 4, .seed = 5 + i, .points_per_axis = 2}));
+          {.shift_mm = shift, .noise_sd = 24, .seed = 5 + i, .points_per_axis = 2}));
       pair.masks_XYZ.push_back(testing::PhantomMaskXYZ(grids[i], shift));
     }
     const XyzDouble found = RegisterStations(pair.images, pair.masks_XYZ).shift_mm[1];
-    EXPECT_NEAR(found.x, truth.x, 0.15) << x_mm;
-    EXPECT_NEAR(found.y, 0, 0.15) << x_mm;
-    EXPECT_NEAR(found.z, 0, 0.5) << x_mm;
+    EXPECT_NEAR(found.x, truth.x, 0.2) << x_mm;
+    EXPECT_NEAR(found.y, truth.y, 0.7) << x_mm;
+    EXPECT_NEAR(found.z, truth.z, 1.0) << x_mm;
   }
 }
 
