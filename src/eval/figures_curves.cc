@@ -63,7 +63,7 @@ std::string AreaText(const FrocCurve& curve,
                      CurveEnd end) {
   const std::string area = ShortCell(FrocArea(curve, limit_fp, end));
   if (!std::isfinite(interval.low)) return area;
-  return fmt::format("{} [{}-{}]", area, ShortCell(interval.low), ShortCell(interval.high));
+  return fmt::format("{} [{}]", area, RangeText(interval.low, interval.high));
 }
 
 std::string KeyBelow(const std::vector<std::string>& titles) {

@@ -84,12 +84,8 @@ std::string Digits(double number) {
 std::string PublishedCell(const PublishedValue& value) {
   if (value.path[0] == "table1") {
     const std::vector<double>& v = value.numbers;
-    return fmt::format("{} [{}-{}] ({}-{})",
-                       ShortCell(v[0]),
-                       ShortCell(v[1]),
-                       ShortCell(v[2]),
-                       ShortCell(v[3]),
-                       ShortCell(v[4]));
+    return fmt::format(
+        "{} [{}] ({})", ShortCell(v[0]), RangeText(v[1], v[2]), RangeText(v[3], v[4]));
   }
   if (value.numbers.empty()) return value.text;
   std::vector<std::string> cells;
@@ -106,7 +102,7 @@ std::string ReproducedCell(const PublishedValue& value, const Reproduction& r) {
   if (std::isnan(r.value)) return "-";
   std::string cell = value.path[0] == "table1" ? ShortCell(r.value) : Digits(r.value);
   if (HasInterval(r)) {
-    cell += fmt::format(" [{}-{}]", ShortCell(r.interval.low), ShortCell(r.interval.high));
+    cell += fmt::format(" [{}]", RangeText(r.interval.low, r.interval.high));
   }
   return cell;
 }

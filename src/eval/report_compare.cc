@@ -13,18 +13,13 @@ namespace {
 
 using nlohmann::json;
 
-std::string IntervalText(const Interval& interval) {
-  return fmt::format("{}-{}", ShortCell(interval.low), ShortCell(interval.high));
-}
-
 std::string Table1Cell(const MethodValues& values) {
   const Distribution& d = values.distribution;
   if (std::isnan(d.median)) return "-";
-  return fmt::format("{} [{}] ({}-{})",
+  return fmt::format("{} [{}] ({})",
                      ShortCell(d.median),
-                     IntervalText(values.bootstrap),
-                     ShortCell(d.q25),
-                     ShortCell(d.q75));
+                     RangeText(values.bootstrap.low, values.bootstrap.high),
+                     RangeText(d.q25, d.q75));
 }
 
 std::string Table1Csv(const Comparison& comparison) {

@@ -39,8 +39,7 @@ std::string TestsTable(const Comparison& comparison) {
 
 std::string WithInterval(double value, const Interval& interval) {
   if (!std::isfinite(interval.low)) return ShortCell(value);
-  return fmt::format(
-      "{} [{}-{}]", ShortCell(value), ShortCell(interval.low), ShortCell(interval.high));
+  return fmt::format("{} [{}]", ShortCell(value), RangeText(interval.low, interval.high));
 }
 
 std::string FrocTable(const MethodResults& results) {

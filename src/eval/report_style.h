@@ -26,11 +26,12 @@ nav ol{margin:0;padding-left:1.25rem;columns:18rem;column-gap:2.5rem}
 a{color:#0550ae}
 .scroll{overflow-x:auto;margin:.75rem 0 1.25rem}
 table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
-th,td{padding:.35rem .8rem;border-bottom:1px solid #d8dee4;text-align:left;vertical-align:top}
+th,td{padding:.35rem .45rem;border-bottom:1px solid #d8dee4;text-align:left;vertical-align:top}
 th{border-bottom:2px solid #57606a;vertical-align:bottom;font-weight:600}
 td:first-child,th:first-child{padding-left:.2rem}
-.num{text-align:right;white-space:nowrap}
-.two{white-space:normal}
+.num{text-align:right}
+td.num{white-space:nowrap}
+td.two{white-space:normal}
 .two span{white-space:nowrap}
 tbody tr:hover{background:#f6f8fa}
 .row{display:flex;flex-wrap:wrap;gap:1rem 1.5rem;margin:.75rem 0 1.25rem}
@@ -55,7 +56,7 @@ h1,h2,h3,.note{break-after:avoid}
 thead{display:table-header-group}
 table{font-size:7.5pt;width:100%}
 th,td{padding:.15rem .25rem}
-.num{white-space:normal}
+td.num{white-space:normal}
 .row{display:block}
 .row figure{margin-bottom:.75rem;width:auto!important}
 .small{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:.5rem}

@@ -28,6 +28,11 @@ nlohmann::json DistributionJson(const Distribution& d) {
           {"q75", Number(d.q75)}};
 }
 
+std::string RangeText(double low, double high) {
+  const char* between = low < 0 || high < 0 ? " to " : "-";
+  return ShortCell(low) + between + ShortCell(high);
+}
+
 nlohmann::json OverlapJson(const OverlapCounts& counts, double dice) {
   return {{"Dice", Number(dice)},
           {"IoU", Number(counts.Iou())},

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "eval/report_text.h"
 #include "sap/core/files.h"
 #include "sap/core/tables.h"
 #include "sap/eval/report_compare.h"
@@ -43,6 +44,12 @@ std::string CellOf(const std::string& csv, std::size_t row, const std::string& c
     if (rows[0][c] == column) return rows[row].at(c);
   }
   return "no such column";
+}
+
+TEST(RangeText, KeepsAMinusApartFromTheDash) {
+  EXPECT_EQ(RangeText(0.25, 0.5), "0.250-0.500");
+  EXPECT_EQ(RangeText(-0.577, 0.468), "-0.577 to 0.468");
+  EXPECT_EQ(RangeText(-2, -1), "-2.000 to -1.000");
 }
 
 TEST(CasesCsv, HasOneRowPerExamAndEmptyCellsForUndefinedValues) {
