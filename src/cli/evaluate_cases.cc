@@ -167,10 +167,11 @@ std::vector<CasePair> FindPairs(const EvaluateOptions& options,
     const auto reference = FindReference(options, id);
     if (!pair || !reference) {
       kind = ErrorKind::kInput;
-      faults.push_back(fmt::format("{}: has no {} in {}",
-                                   id,
-                                   pair ? "reference" : "prediction",
-                                   pair ? "reference_dir" : "prediction_dir"));
+      faults.push_back(
+          fmt::format("{}: has no {} in {}; add it, or name the other cases in `cases`",
+                      id,
+                      pair ? "reference" : "prediction",
+                      pair ? "reference_dir" : "prediction_dir"));
       continue;
     }
     pair->reference = *reference;

@@ -239,7 +239,7 @@ TEST(EvaluateCommand, ScoresPredictionsAndRefusesOtherGrids) {
   fs::remove_all(root / "ref" / "test");
   outcome = RunMain(EvaluateMain, words);
   EXPECT_EQ(outcome.code, 3);
-  EXPECT_THAT(outcome.err, HasSubstr("test: has no reference in reference_dir"));
+  EXPECT_THAT(outcome.err, HasSubstr("test: has no reference in reference_dir; add it, or name"));
 }
 
 }  // namespace
