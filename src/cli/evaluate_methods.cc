@@ -124,6 +124,26 @@ eval::ReportSection MeansOf(const std::vector<std::string>& names,
           .markdown = eval::MeansMarkdown(names, rows)};
 }
 
+// Files that only some options write: those of an earlier run in the same folder would stand beside
+// tables of other rules.
+void RemoveOptionalFiles(const fs::path& folder) {
+  for (const char* name : {"agreement.csv",
+                           "burden.csv",
+                           "calibration.csv",
+                           "findings.csv",
+                           "follow_up.csv",
+                           "follow_up_totals.csv",
+                           "published.md",
+                           "regions.csv",
+                           "sensitivity.csv",
+                           "sensitivity.md",
+                           "table1_second.csv",
+                           "table1_second.md",
+                           "tests_second.csv"}) {
+    fs::remove(folder / name);
+  }
+}
+
 // Before any volume is read: tests compare methods exam by exam.
 void RequireSameCases(const std::vector<MethodPairs>& methods) {
   std::map<std::string, std::set<std::string>> methods_of_case;
@@ -239,6 +259,7 @@ std::vector<eval::LesionSummary> EvaluateLesionMethods(const EvaluateOptions& op
       summary = own_record;
     }
   }
+  RemoveOptionalFiles(options.output_dir);
   const eval::Comparison comparison = eval::CompareMethods(names, summaries, options.compare);
   summary["comparison"] = eval::ComparisonJson(comparison);
   std::vector<eval::ReportSection> sections = {MeansOf(names, summaries, fold_of_case, summary),

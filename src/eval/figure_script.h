@@ -31,6 +31,14 @@ std::string FigureScript(const std::string& name,
                          int height_px,
                          const std::string& body);
 
+// What panels of one method each share: edge [pixels], letters in a line of their title, axes, key.
+inline constexpr int kPanelPx = 330;
+inline constexpr std::size_t kPanelTitleWidth = 34;
+inline constexpr const char* kPanelStyle =
+    "  set border 3\n  set xtics nomirror\n  set ytics nomirror\n"
+    "  set grid lt 1 lc rgb '#e4e7eb'\n";
+inline constexpr const char* kPanelKey = "  set key below noenhanced samplen 2 height 1";
+
 // Panels side by side, in rows of at most three, under one script.
 std::string PanelScript(const std::string& name,
                         int panel_width_px,

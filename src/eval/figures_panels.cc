@@ -12,17 +12,10 @@
 namespace sap::eval {
 namespace {
 
-constexpr int kPanelPx = 330;
-constexpr int kPanelHeightPx = 330;
-constexpr std::size_t kTitleWidth = 34;
 constexpr int kNumScoreBins = 20;
 
-constexpr const char* kPanelStyle =
-    "  set border 3\n  set xtics nomirror\n  set ytics nomirror\n"
-    "  set grid lt 1 lc rgb '#e4e7eb'\n";
-
 std::string Title(const std::string& name, const std::string& detail) {
-  std::vector<std::string> lines = Wrapped(name, kTitleWidth);
+  std::vector<std::string> lines = Wrapped(name, kPanelTitleWidth);
   lines.push_back(detail);
   return "  set title " + QuotedLines(lines) + " noenhanced\n";
 }
@@ -77,7 +70,7 @@ Figure ScatterFigure(const Comparison& comparison, const std::vector<LesionSumma
   figure.files["volume_scatter.gp"] =
       PanelScript(figure.name,
                   kPanelPx,
-                  kPanelHeightPx,
+                  kPanelPx,
                   fmt::format("{0}  unset key\n  set size square\n  set xrange [0:{1:.4g}]\n"
                               "  set yrange [0:{1:.4g}]\n  set xlabel 'Reference [mL]'\n"
                               "  set ylabel 'Predicted [mL]'\n",
@@ -130,7 +123,7 @@ Figure BlandAltmanFigure(const Comparison& comparison,
   figure.files["bland_altman.gp"] =
       PanelScript(figure.name,
                   kPanelPx,
-                  kPanelHeightPx,
+                  kPanelPx,
                   fmt::format("{0}  unset key\n  set xrange [0:{1:.4g}]\n"
                               "  set yrange [{2:.4g}:{3:.4g}]\n"
                               "  set xlabel 'Mean of both [mL]'\n"
@@ -156,6 +149,14 @@ std::string TuningCsv(const ThresholdChoice& choice) {
   return table.Csv();
 }
 
+// Dotted, from bottom to top.
+std::string ThresholdLine(double threshold) {
+  return fmt::format(
+      "  set arrow 1 from {0:g}, graph 0 to {0:g}, graph 1 nohead dt 3 lw 2 lc rgb '#57606a' "
+      "front\n",
+      threshold);
+}
+
 std::string ThresholdPanel(const std::string& name,
                            const ThresholdChoice& choice,
                            const std::string& file,
@@ -176,11 +177,7 @@ std::string ThresholdPanel(const std::string& name,
                            choice.threshold,
                            ShortCell(choice.objective),
                            choice.num_cases)) +
-         fmt::format(
-             "  set arrow 1 from {0:g}, graph 0 to {0:g}, graph 1 nohead dt 3 lw 2 "
-             "lc rgb '#57606a' front\n  {1}",
-             choice.threshold,
-             PlotOf(drawings));
+         ThresholdLine(choice.threshold) + "  " + PlotOf(drawings);
 }
 
 std::string ScoresCsv(const LesionSummary& summary, std::array<int64_t, 2>& numbers) {
@@ -233,11 +230,11 @@ std::optional<Figure> ThresholdFigure(const std::vector<std::string>& names,
   figure.files["threshold.gp"] = PanelScript(
       figure.name,
       kPanelPx,
-      kPanelHeightPx + 40,
+      kPanelPx + 40,
       std::string(kPanelStyle) +
           "  set xrange [0:1]\n  set yrange [0:1.02]\n  set xtics 0,0.2,1\n"
-          "  set ytics 0,0.2,1\n  set xlabel 'Threshold' offset 0,0.7\n  set ylabel 'F2'\n"
-          "  set key below noenhanced samplen 2 height 1\n",
+          "  set ytics 0,0.2,1\n  set xlabel 'Threshold' offset 0,0.7\n  set ylabel 'F2'\n" +
+          kPanelKey + "\n",
       panels);
   return figure;
 }
@@ -271,21 +268,18 @@ Figure ScoreFigure(const std::vector<std::string>& names,
              0.0355,
              "fc rgb '#D55E00' fs pattern 4 border lc rgb '#D55E00'",
              fmt::format("false positives ({})", numbers[1]));
-    panels.push_back(
-        Title(names[m], fmt::format("threshold {:g}", summaries[m].threshold)) +
-        fmt::format("  set arrow 1 from {0:g}, graph 0 to {0:g}, graph 1 nohead dt 3 lw 2 "
-                    "lc rgb '#57606a' front\n  {1}",
-                    summaries[m].threshold,
-                    PlotOf({matched, false_positives})));
+    panels.push_back(Title(names[m], fmt::format("threshold {:g}", summaries[m].threshold)) +
+                     ThresholdLine(summaries[m].threshold) + "  " +
+                     PlotOf({matched, false_positives}));
   }
   figure.files["scores.gp"] = PanelScript(
       figure.name,
       kPanelPx,
-      kPanelHeightPx + 60,
+      kPanelPx + 60,
       std::string(kPanelStyle) +
           "  set xrange [0:1]\n  set yrange [0:*]\n  set xtics 0,0.2,1\n  set boxwidth 0.018\n"
-          "  set xlabel 'Score' offset 0,0.7\n  set ylabel 'Candidates'\n"
-          "  set key below noenhanced samplen 2 height 1 maxcols 1 Left reverse\n",
+          "  set xlabel 'Score' offset 0,0.7\n  set ylabel 'Candidates'\n" +
+          kPanelKey + " maxcols 1 Left reverse\n",
       panels);
   return figure;
 }

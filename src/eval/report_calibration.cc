@@ -59,9 +59,6 @@ nlohmann::json LevelJson(const Reliability& r) {
           {"brier", Number(r.Brier())}};
 }
 
-constexpr int kPanelPx = 330;
-constexpr std::size_t kTitleWidth = 34;
-
 std::string PointsCsv(const Reliability& reliability) {
   Table table({"mean_p", "observed", "n"});
   for (std::size_t b = 0; b < reliability.bins().size(); ++b) {
@@ -128,7 +125,7 @@ Figure CalibrationFigure(const std::vector<MethodCalibration>& methods) {
           MethodColour(m),
           title);
     };
-    panels.push_back("  set title " + QuotedLines(Wrapped(methods[m].method, kTitleWidth)) +
+    panels.push_back("  set title " + QuotedLines(Wrapped(methods[m].method, kPanelTitleWidth)) +
                      " noenhanced\n  " +
                      PlotOf({"x with lines lw 1 lc rgb '#8c959f' notitle",
                              line(voxels, 1, "voxels"),
@@ -138,12 +135,11 @@ Figure CalibrationFigure(const std::vector<MethodCalibration>& methods) {
       PanelScript(figure.name,
                   kPanelPx,
                   kPanelPx,
-                  "  set border 3\n  set xtics nomirror\n  set ytics nomirror\n"
-                  "  set grid lt 1 lc rgb '#e4e7eb'\n  set key below noenhanced samplen 2 height "
-                  "1\n  set size square\n"
-                  "  set xrange [0:1]\n  set yrange [0:1]\n"
-                  "  set xlabel 'Probability, or score of a candidate'\n"
-                  "  set ylabel 'Share that is lesion'\n",
+                  std::string(kPanelStyle) + kPanelKey +
+                      "\n  set size square\n"
+                      "  set xrange [0:1]\n  set yrange [0:1]\n"
+                      "  set xlabel 'Probability, or score of a candidate'\n"
+                      "  set ylabel 'Share that is lesion'\n",
                   panels);
   return figure;
 }

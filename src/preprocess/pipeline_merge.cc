@@ -49,17 +49,14 @@ XyzDouble OwnSpacing(const std::vector<MergeInput>& inputs) {
   return inputs[(inputs.size() - 1) / 2].image.geometry().spacing_mm;
 }
 
-std::pair<std::string, double> DriverOf(const PipelineState& state,
-                                        const PipelineOptions& options) {
+std::pair<std::string, double> DriverOf(PipelineState& state, const PipelineOptions& options) {
   switch (options.to_t1.driver) {
     case DriverImage::kLowestB:
       return {kDwi, 0.0};
     case DriverImage::kAdc:
-      SAP_REQUIRE(ErrorKind::kOption,
-                  state.NumStations(kAdcModality) > 0,
-                  "{}: register_to_t1.driver is adc, but there is no ADC map; take b1000",
-                  state.case_id);
-      return {kAdcModality, 0.0};
+      if (state.NumStations(kAdcModality) > 0) return {kAdcModality, 0.0};
+      state.notices.emplace_back("register_to_t1: no ADC map; b1000 is matched to T1 instead");
+      break;
     case DriverImage::kB1000:
       break;
   }

@@ -211,6 +211,7 @@ TEST(PreprocessInput, OneBValueOrNoOverlapIsSaidAndNotRefused) {
       RunProgram(testing::PreprocessCommand(root / "in", root / "out", {"--set", "qc=false"}));
   ASSERT_EQ(run.exit_code, 0) << run.err;
   EXPECT_THAT(run.err, HasSubstr("one_b: adc: not every station has two b-values; no ADC map"));
+  EXPECT_THAT(run.err, HasSubstr("one_b: register_to_t1: no ADC map; b1000 is matched"));
   EXPECT_FALSE(fs::exists(root / "out" / "one_b" / "ADC_um2_per_s.nii.gz"));
   EXPECT_THAT(run.err, HasSubstr("touching: 10.0 mm between T1 stations 1 and 2 lie in no image"));
   EXPECT_THAT(run.err, HasSubstr("touching: 10.0 mm between DWI stations 1 and 2"));

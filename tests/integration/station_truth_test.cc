@@ -161,12 +161,12 @@ TEST_F(StationTruth, B1000ShowsBonesWithinAMillimetreInPlaneOfT1) {
     const Volume skeleton = ReadLabels(root_ / "scan" / "truth" / case_id / "skeleton.nii.gz");
     const Displacement before = MeanDisplacement(truth, steps, skeleton, /*corrected=*/false);
     const Displacement after = MeanDisplacement(truth, steps, skeleton, /*corrected=*/true);
-    RecordProperty(case_id,
-                   fmt::format("in plane {:.2f} -> {:.2f} mm, z {:.2f} -> {:.2f} mm",
-                               before.in_plane_mm,
-                               after.in_plane_mm,
-                               before.along_z_mm,
-                               after.along_z_mm));
+    std::printf("%s: in plane %.2f -> %.2f mm, z %.2f -> %.2f mm\n",
+                case_id.c_str(),
+                before.in_plane_mm,
+                after.in_plane_mm,
+                before.along_z_mm,
+                after.along_z_mm);
     EXPECT_GT(before.in_plane_mm, 1.0) << case_id;  // there was something to correct
     EXPECT_LE(after.in_plane_mm, 1.0) << case_id;
     EXPECT_LE(after.along_z_mm, 2.0) << case_id;

@@ -23,7 +23,7 @@ struct RigidMap {
 enum class DriverImage { kB1000, kAdc, kLowestB };
 
 struct T1RegistrationOptions {
-  DriverImage driver = DriverImage::kB1000;
+  DriverImage driver = DriverImage::kAdc;
   double estimate_mm = 4.0;
   int samples = 200000;
   int bins = 32;
@@ -33,7 +33,8 @@ struct T1RegistrationOptions {
 
   template <typename Visitor>
   void Describe(Visitor& v) {
-    v.Field("driver", driver).Help("diffusion image that is matched to T1");
+    v.Field("driver", driver)
+        .Help("diffusion image that is matched to T1; without an ADC map b1000");
     v.Field("estimate", estimate_mm).Help("voxel size of the estimate [mm]").Range(1.0, 10.0);
     v.Field("samples", samples)
         .Help("most voxels that a level compares; a fifth of them at most")
