@@ -259,8 +259,8 @@ std::vector<eval::LesionSummary> EvaluateLesionMethods(const EvaluateOptions& op
       summary = own_record;
     }
   }
-  RemoveOptionalFiles(options.output_dir);
   const eval::Comparison comparison = eval::CompareMethods(names, summaries, options.compare);
+  RemoveOptionalFiles(options.output_dir);
   summary["comparison"] = eval::ComparisonJson(comparison);
   std::vector<eval::ReportSection> sections = {MeansOf(names, summaries, fold_of_case, summary),
                                                eval::AuditSection(names, summaries)};
