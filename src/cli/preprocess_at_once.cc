@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -36,6 +37,7 @@ struct UnderWay {
   std::size_t next = 0;
   int running = 0;
   int64_t bytes = 0;
+  std::exception_ptr failure;
 };
 
 }  // namespace
@@ -57,7 +59,7 @@ void RunAtOnce(std::size_t count,
   UnderWay now;
   const auto work = [&] {
     std::unique_lock lock(now.mutex);
-    while (now.next < count) {
+    while (now.next < count && !now.failure) {
       const std::size_t i = now.next;
       const int64_t bytes = bytes_of(i);
       const bool fits = now.running == 0 || !most_bytes || now.bytes + bytes <= *most_bytes;
@@ -76,11 +78,23 @@ void RunAtOnce(std::size_t count,
       now.changed.notify_all();
     }
   };
-  std::vector<std::jthread> threads;
-  for (int t = 1; t < std::min<int>(at_once, static_cast<int>(count)); ++t) {
-    threads.emplace_back(work);
+  const auto work_or_stop = [&] {
+    try {
+      work();
+    } catch (...) {
+      const std::lock_guard lock(now.mutex);
+      if (!now.failure) now.failure = std::current_exception();
+      now.changed.notify_all();  // who waits for memory would wait for ever
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 1; t < std::min<int>(at_once, static_cast<int>(count)); ++t) {
+      threads.emplace_back(work_or_stop);
+    }
+    work_or_stop();
   }
-  work();
+  if (now.failure) std::rethrow_exception(now.failure);
 }
 
 }  // namespace sap::cli

@@ -16,8 +16,8 @@ namespace sap::cli {
 int64_t EstimatedBytes(const Patient& patient);
 
 // run(0) to run(count - 1), up to `at_once` at a time in that order of starting; one starts only
-// while the estimates of those under way and its own fit `most_bytes`, or alone. `run` must not
-// throw.
+// while the estimates of those under way and its own fit `most_bytes`, or alone. After a throw none
+// starts any more; the first exception is rethrown here when those under way have ended.
 void RunAtOnce(std::size_t count,
                int at_once,
                std::optional<int64_t> most_bytes,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/preprocess_case.h"
 
+#include <chrono>
+#include <functional>
 #include <mutex>
 
 #include <nlohmann/json.hpp>
@@ -8,6 +10,7 @@
 #include "cli/preprocess_input.h"
 #include "cli/preprocess_qc.h"
 #include "cli/preprocess_stages.h"
+#include "cli/preprocess_standardise.h"
 #include "sap/core/error.h"
 #include "sap/core/files.h"
 #include "sap/core/log.h"
@@ -21,8 +24,9 @@ namespace {
 
 using nlohmann::json;
 
-// Raised when a step's mathematics changes, so that older cases are made again.
-constexpr int kMethodVersion = 3;
+// Raised when a step's mathematics or what case.json holds changes, so that older cases are made
+// again.
+constexpr int kMethodVersion = 4;
 
 constexpr const char* kStagesFolder = ".stages";
 
@@ -38,6 +42,12 @@ void WriteImages(const fs::path& folder, const preprocess::CaseVolumes& volumes)
       if (i == 0) train::fault::Reach("images");
     }
   });
+}
+
+double SecondsOf(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 // Everything that shapes voxels.
@@ -84,6 +94,7 @@ json PreprocessOne(const Patient& patient,
   const fs::path stages = fs::path(options.output_dir) / kStagesFolder / case_id;
   const json made_by = {{"input_sha256", input_sha256}, {"options", OptionsRecord(options)}};
   preprocess::StationSet input;
+  double read_s = 0;
   if (options.from) {
     input.case_id = case_id;
     RequireStagesFit(stages, *options.from, made_by, case_id);
@@ -91,7 +102,7 @@ json PreprocessOne(const Patient& patient,
     // Reading starts a process of its own for DICOM (dicom_probe): one at a time.
     static std::mutex reading;
     const std::lock_guard lock(reading);
-    input = ReadPatient(patient, options);
+    read_s = SecondsOf([&] { input = ReadPatient(patient, options); });
   }
   preprocess::RunPlan plan;
   plan.from = options.from;
@@ -110,11 +121,14 @@ json PreprocessOne(const Patient& patient,
                  {"provenance", ProvenanceWithThreads()}};
   const preprocess::CaseResult result =
       preprocess::RunCase(std::move(input), options.pipeline, plan, record);
-  const json seconds = record.at("seconds");
+  json seconds = record.at("seconds");
   record.erase("seconds");
+  seconds["read"] = read_s;
+  record["nyul"] = NativeLandmarks(result.volumes, options.pipeline.nyul);
   const fs::path folder = fs::path(options.output_dir) / case_id;
   WriteFolderAtomically(folder, /*replace=*/true, [&](const fs::path& temporary) {
-    WriteImages(temporary, result.volumes);
+    log::Debug("{}: write", case_id);
+    seconds["write"] = SecondsOf([&] { WriteImages(temporary, result.volumes); });
     if (options.qc) WriteQcPng(temporary / "qc.png", result.volumes);
     record["files_sha256"] = ImageHashes(temporary);
     train::fault::Reach("record");

@@ -8,68 +8,14 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/preprocess_case.h"
-#include "sap/core/error.h"
 #include "sap/core/files.h"
 #include "sap/core/tables.h"
-#include "sap/image/volume_io.h"
-#include "sap/preprocess/nyul.h"
 #include "sap/train/fault_hook.h"
 
 namespace sap::cli {
 namespace {
 
 using nlohmann::json;
-using preprocess::NyulMap;
-
-json ReadRecord(const fs::path& folder) {
-  return json::parse(ReadFile(folder / kPreprocessRecord));
-}
-
-// Landmarks of the image before any standardisation: measured once, kept in case.json.
-std::vector<double> NativeLandmarks(const fs::path& folder,
-                                    const std::string& modality,
-                                    json& record,
-                                    const preprocess::NyulOptions& options) {
-  const json known = record.value("/nyul"_json_pointer / modality, json::object());
-  if (known.contains("from") && known.value("percentiles", json()) == json(options.percentiles)) {
-    return known.at("from").get<std::vector<double>>();
-  }
-  const Volume image = ReadVolume(folder / (modality + ".nii.gz"));
-  Tensor data_XYZ = image.data();
-  if (known.contains("to")) {
-    data_XYZ = preprocess::ApplyNyul(data_XYZ,
-                                     NyulMap{known.at("to").get<std::vector<double>>(),
-                                             known.at("from").get<std::vector<double>>()});
-  }
-  return preprocess::Landmarks(data_XYZ, options);
-}
-
-// The new image and record appear one after the other; the image's hash in the record tells a
-// later run when it was stopped between them, and that case is made again.
-bool MoveToScale(const fs::path& folder,
-                 const std::string& modality,
-                 const NyulMap& map,
-                 const preprocess::NyulOptions& options) {
-  json record = ReadRecord(folder);
-  const json known = record.value("/nyul"_json_pointer / modality, json::object());
-  const json wanted = {{"percentiles", options.percentiles}, {"from", map.from}, {"to", map.to}};
-  if (known == wanted) return false;
-  const fs::path path = folder / (modality + ".nii.gz");
-  const Volume image = ReadVolume(path);
-  Tensor data_XYZ = image.data();
-  if (known.contains("to")) {
-    data_XYZ = preprocess::ApplyNyul(data_XYZ,
-                                     NyulMap{known.at("to").get<std::vector<double>>(),
-                                             known.at("from").get<std::vector<double>>()});
-  }
-  train::fault::Reach("standardise");
-  WriteVolume(path, image.WithData(preprocess::ApplyNyul(data_XYZ, map)));
-  train::fault::Reach("standardise:record");
-  record["nyul"][modality] = wanted;
-  record["files_sha256"][modality + ".nii.gz"] = Sha256OfFile(path);
-  WriteFileAtomically(folder / kPreprocessRecord, record.dump(2) + "\n");
-  return true;
-}
 
 double Median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -120,36 +66,12 @@ std::map<std::string, std::map<std::string, double>> AllFigures(const fs::path& 
   for (const auto& entry : fs::directory_iterator(output_dir)) {
     const std::string name = entry.path().filename().string();
     if (name.starts_with(".") || !fs::exists(entry.path() / kPreprocessRecord)) continue;
-    figures[name] = FiguresOf(ReadRecord(entry.path()));
+    figures[name] = FiguresOf(json::parse(ReadFile(entry.path() / kPreprocessRecord)));
   }
   return figures;
 }
 
 }  // namespace
-
-int Standardise(const std::vector<std::string>& cases, const PreprocessOptions& options) {
-  int moved = 0;
-  const preprocess::NyulOptions& nyul = options.pipeline.nyul;
-  for (const std::string modality : kPreprocessImages) {
-    std::vector<std::vector<double>> landmarks;
-    for (const std::string& case_id : cases) {
-      const fs::path folder = fs::path(options.output_dir) / case_id;
-      json record = ReadRecord(folder);
-      landmarks.push_back(NativeLandmarks(folder, modality, record, nyul));
-    }
-    const std::vector<double> standard = preprocess::FitNyul(landmarks);
-    for (std::size_t i = 0; i < cases.size(); ++i) {
-      const NyulMap map{options.pipeline.faults.nyul_identity ? standard : landmarks[i], standard};
-      moved += MoveToScale(fs::path(options.output_dir) / cases[i], modality, map, nyul) ? 1 : 0;
-    }
-    const json model = {
-        {"percentiles", nyul.percentiles}, {"standard", standard}, {"cases", cases}};
-    train::fault::Reach("standardise:model");
-    WriteFileAtomically(fs::path(options.output_dir) / ("nyul_" + modality + ".json"),
-                        model.dump(2) + "\n");
-  }
-  return moved;
-}
 
 std::vector<std::string> WriteCohortTable(const PreprocessOptions& options) {
   const auto figures = AllFigures(options.output_dir);

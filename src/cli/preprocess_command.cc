@@ -11,6 +11,7 @@
 #include "cli/preprocess_cases.h"
 #include "cli/preprocess_cohort.h"
 #include "cli/preprocess_input.h"
+#include "cli/preprocess_standardise.h"
 #include "sap/cli/app.h"
 #include "sap/cli/commands.h"
 #include "sap/core/error.h"
@@ -23,9 +24,6 @@ namespace sap::cli {
 namespace {
 
 using nlohmann::json;
-
-// Freed tensors kept for reuse: a few stations' worth would double the size of the process.
-constexpr int64_t kMostKeptBytes = int64_t{1} << 29;
 
 struct Outcome {
   std::vector<std::string> done;  // made now or found finished
@@ -74,10 +72,7 @@ CaseEnd TryOne(const Patient& patient, const PreprocessOptions& options) {
 Outcome RunAll(const std::vector<Patient>& patients, const PreprocessOptions& options) {
   Progress progress("cases", static_cast<int64_t>(patients.size()));
   std::vector<CaseEnd> ends(patients.size());
-  std::optional<int64_t> most_bytes;
-  if (options.max_ram_gib) {
-    most_bytes = static_cast<int64_t>(*options.max_ram_gib * (int64_t{1} << 30));
-  }
+  const std::optional<int64_t> most_bytes = options.MaxRamBytes();
   std::mutex progress_mutex;
   RunAtOnce(
       patients.size(),
@@ -146,14 +141,16 @@ struct CohortEnd {
   std::string failure;  // beside failed cases; without one it is thrown
 };
 
-// The scale and the table are the cohort's: a share of it, whose neighbours may be at work, writes
-// neither, and a cohort with a hole would fit another scale.
+// The table and a fitted scale are the cohort's: a share of it, whose neighbours may be at work,
+// makes neither, and a cohort with a hole would fit another scale. A given scale suits any share.
 CohortEnd FinishCohort(const Outcome& outcome, const PreprocessOptions& options) {
   CohortEnd end;
-  if (!options.part.empty()) return end;
-  const bool whole = options.cases.empty() && outcome.failures.empty();
+  const bool whole = options.part.empty() && options.cases.empty() && outcome.failures.empty();
   try {
-    if (options.standardise && whole) end.standardised = Standardise(outcome.done, options);
+    if (options.standardise && (whole || !options.scale_from.empty())) {
+      end.standardised = Standardise(outcome.done, options);
+    }
+    if (!options.part.empty()) return end;
     end.flagged = WriteCohortTable(options);
   } catch (const Error& error) {  // a full disk must not hide which cases failed
     if (outcome.failures.empty()) throw;
@@ -167,9 +164,10 @@ CohortEnd FinishCohort(const Outcome& outcome, const PreprocessOptions& options)
 
 int Preprocess(const PreprocessOptions& options, const AppContext& context) {
   const std::vector<Patient> patients = PatientsOf(options);
+  RequireScale(options);
   if (context.dry_run) return DryRun(patients, options);
   RequireWritableFolder(options.output_dir, 0);
-  SetPageCacheCap(kMostKeptBytes);
+  SetPageCacheExchange(true);
   const Outcome outcome = RunAll(patients, options);
   const CohortEnd end = FinishCohort(outcome, options);
   SAP_REQUIRE(outcome.kind,

@@ -26,9 +26,15 @@ struct PreprocessOptions {
   double max_gap_mm = 50.0;
   std::optional<preprocess::Step> from;
   bool standardise = true;
+  std::string scale_from;
   bool qc = true;
   double outlier = 5.0;
   preprocess::PipelineOptions pipeline;
+
+  std::optional<int64_t> MaxRamBytes() const {
+    if (!max_ram_gib) return std::nullopt;
+    return static_cast<int64_t>(*max_ram_gib * (int64_t{1} << 30));
+  }
 
   template <typename Visitor>
   void Describe(Visitor& v) {
@@ -62,6 +68,10 @@ struct PreprocessOptions {
         .Help("start at this step, from kept intermediates; null = from the start");
     v.Field("standardise", standardise)
         .Help("put the cohort on one intensity scale at the end (whole cohort only, not a part)");
+    v.Field("scale_from", scale_from)
+        .Help(
+            "output_dir of an earlier run: its intensity scale is applied, to a part of the cohort "
+            "as well; empty = a scale of this cohort's own");
     v.Field("qc", qc).Help("write qc.png into each case folder");
     v.Field("outlier", outlier)
         .Help("robust z-score from which the cohort table flags a figure")

@@ -17,12 +17,10 @@ constexpr double kPixelMm = 1.5;
 constexpr int64_t kGap = 6;
 constexpr int64_t kMark = 14;
 
-// Grey levels [rows, columns], uint8, row 0 at the head.
-Tensor Panel(const Volume& volume, int64_t across_axis, bool inverted) {
+// Grey levels [rows, columns], uint8, row 0 at the head; `bright` is the whitest signal.
+Tensor Panel(const Volume& volume, double bright, int64_t across_axis, bool inverted) {
   const Geometry& grid = volume.geometry();
   const auto other = static_cast<std::size_t>(1 - across_axis);
-  const Tensor body = volume.data().masked_select(volume.data() > 0);
-  const double bright = body.numel() > 0 ? Percentiles(body, {99.5})[0] : 1.0;
   const Tensor slice_AZ =
       volume.data().select(static_cast<int64_t>(other), grid.size_vox[other] / 2);
   const auto pixels = [&](std::size_t axis) {
@@ -56,8 +54,9 @@ void WriteQcPng(const fs::path& path, const preprocess::CaseVolumes& volumes) {
   int64_t rows = 0;
   for (const bool diffusion : {false, true}) {
     const Volume& volume = diffusion ? volumes.b1000 : volumes.t1;
+    const double bright = PercentilesAbove(volume.data(), 0, {99.5})[0];
     for (const int64_t across_axis : {0, 1}) {
-      Tensor panel = Panel(volume, across_axis, diffusion);
+      Tensor panel = Panel(volume, bright, across_axis, diffusion);
       MarkSeams(panel, diffusion ? volumes.dwi_seams_vox : volumes.t1_seams_vox, volume.geometry());
       rows = std::max(rows, panel.size(0));
       panels.push_back(panel);

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <limits>
 #include <map>
 #include <mutex>
 #include <new>
@@ -128,10 +127,9 @@ class PageCache final : public c10::Allocator {
     const std::lock_guard lock(mutex_);
     peak_ = in_use_;
   }
-  void SetCap(std::size_t bytes) {
+  void SetExchange(bool on) {
     const std::lock_guard lock(mutex_);
-    cap_ = bytes;
-    ReleaseDownTo(cap_);
+    exchange_ = on;
   }
   void Trim(std::size_t keep_bytes) {
     const std::lock_guard lock(mutex_);
@@ -173,6 +171,7 @@ class PageCache final : public c10::Allocator {
 
   void Grow(std::size_t size) {
     const std::size_t mapped = std::max(kMapBytes, RoundUp(size, kHugePage));
+    if (exchange_) ReleaseDownTo(free_.total() - std::min(free_.total(), mapped));
     char* fresh = MapAligned(mapped);
     if (fresh == nullptr) {
       ReleaseDownTo(0);
@@ -195,14 +194,17 @@ class PageCache final : public c10::Allocator {
     in_use_ -= found->second;
     free_.Insert(data, found->second);
     sizes_.erase(found);
-    ReleaseDownTo(cap_);
     return true;
   }
 
   void ReleaseDownTo(std::size_t keep_bytes) {
     while (free_.total() > keep_bytes) {
       const auto [at, bytes] = free_.TakeLargest();
-      munmap(at, bytes);
+      // No more than asked, in whole huge pages: the rest may serve the next request.
+      const std::size_t given =
+          std::min(bytes, RoundUp(free_.total() + bytes - keep_bytes, kHugePage));
+      munmap(at, given);
+      if (given < bytes) free_.Insert(at + given, bytes - given);
     }
   }
 
@@ -211,7 +213,7 @@ class PageCache final : public c10::Allocator {
   std::unordered_map<void*, std::size_t> sizes_;
   std::size_t in_use_ = 0;
   std::size_t peak_ = 0;
-  std::size_t cap_ = std::numeric_limits<std::size_t>::max();
+  bool exchange_ = false;
   int64_t num_maps_ = 0;
 };
 
@@ -229,9 +231,8 @@ void ResetPageCachePeak() {
   PageCache::Instance().ResetPeak();
 }
 
-void SetPageCacheCap(int64_t bytes) {
-  SAP_CHECK(bytes >= 0, "{}", bytes);
-  PageCache::Instance().SetCap(static_cast<std::size_t>(bytes));
+void SetPageCacheExchange(bool on) {
+  PageCache::Instance().SetExchange(on);
 }
 
 void TrimPageCache(int64_t keep_bytes) {

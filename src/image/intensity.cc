@@ -114,15 +114,18 @@ double Interpolated(double low, double high, double frac) {
   return frac >= 0.5 ? high - step * (1.0 - frac) : low + step * frac;
 }
 
-}  // namespace
-
-std::vector<double> Percentiles(const Tensor& values, const std::vector<double>& q) {
+Tensor RequireFlat(const Tensor& values) {
   SAP_CHECK(values.scalar_type() == at::kFloat && values.device().is_cpu(),
             "percentiles of {}",
             ShapeString(values));
-  SAP_REQUIRE(ErrorKind::kInput, values.numel() > 0, "percentiles of an image without voxels");
-  const Tensor flat = values.contiguous();
-  const int64_t last = flat.numel() - 1;
+  return values.contiguous();
+}
+
+// Percentiles of what is left when the `num_left_out` smallest are put aside.
+std::vector<double> PercentilesOfUpper(const Tensor& flat,
+                                       int64_t num_left_out,
+                                       const std::vector<double>& q) {
+  const int64_t last = flat.numel() - num_left_out - 1;
   std::vector<double> virtual_ranks;
   std::vector<int64_t> ranks;
   for (const double percent : q) {
@@ -132,8 +135,8 @@ std::vector<double> Percentiles(const Tensor& values, const std::vector<double>&
                 percent);
     virtual_ranks.push_back(percent / 100.0 * static_cast<double>(last));
     const auto below = static_cast<int64_t>(std::floor(virtual_ranks.back()));
-    ranks.push_back(below);
-    ranks.push_back(std::min(below + 1, last));
+    ranks.push_back(num_left_out + below);
+    ranks.push_back(num_left_out + std::min(below + 1, last));
   }
   const std::map<int64_t, float> value_of = ValuesOfRanks(flat, ranks);
   std::vector<double> result;
@@ -143,6 +146,30 @@ std::vector<double> Percentiles(const Tensor& values, const std::vector<double>&
                                   virtual_ranks[i] - std::floor(virtual_ranks[i])));
   }
   return result;
+}
+
+}  // namespace
+
+std::vector<double> Percentiles(const Tensor& values, const std::vector<double>& q) {
+  const Tensor flat = RequireFlat(values);
+  SAP_REQUIRE(ErrorKind::kInput, flat.numel() > 0, "percentiles of an image without voxels");
+  return PercentilesOfUpper(flat, 0, q);
+}
+
+std::vector<double> PercentilesAbove(const Tensor& values,
+                                     float floor,
+                                     const std::vector<double>& q) {
+  const Tensor flat = RequireFlat(values);
+  const float* data = flat.data_ptr<float>();
+  std::atomic<int64_t> num_left_out{0};
+  ParallelFor(flat.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    num_left_out += std::count_if(data + begin, data + end, [&](float v) { return v <= floor; });
+  });
+  SAP_REQUIRE(ErrorKind::kInput,
+              num_left_out < flat.numel(),
+              "percentiles of an image without a voxel above {:g}",
+              floor);
+  return PercentilesOfUpper(flat, num_left_out, q);
 }
 
 Tensor NormalizePercentiles(const Tensor& image, double low_pct, double high_pct, bool clip) {

@@ -32,11 +32,11 @@ struct FileClose {
 // A file that is compressed on the way when asked; nothing in it depends on the time of day.
 class ByteTarget {
  public:
-  ByteTarget(const std::filesystem::path& path, std::string name, bool compress)
+  ByteTarget(const std::filesystem::path& path, std::string name, bool compress, int zlib_strategy)
       : name_(std::move(name)), file_(std::fopen(path.c_str(), "wb")), compress_(compress) {
     if (file_ == nullptr) FailIo();
     if (compress_) {
-      SAP_CHECK(deflateInit2(&zlib_, 1, Z_DEFLATED, kGzipWindow, 9, Z_DEFAULT_STRATEGY) == Z_OK);
+      SAP_CHECK(deflateInit2(&zlib_, 1, Z_DEFLATED, kGzipWindow, 9, zlib_strategy) == Z_OK);
     }
   }
   ByteTarget(const ByteTarget&) = delete;
@@ -151,6 +151,17 @@ std::array<double, 3> QuaternionOf(const Matrix3& r) {
   return {sign * q[1], sign * q[2], sign * q[3]};
 }
 
+// Interpolated or filtered voxels hold nothing that recurs but runs of background: looking for more
+// takes twice as long and makes the file larger (docs/benchmarks/preprocessing.md). Whole numbers
+// recur.
+int ZlibStrategy(const Tensor& data_XYZ) {
+  if (data_XYZ.scalar_type() != at::kFloat) return Z_DEFAULT_STRATEGY;
+  const float* values = data_XYZ.data_ptr<float>();
+  const bool whole = std::all_of(
+      values, values + data_XYZ.numel(), [](float value) { return value == std::trunc(value); });
+  return whole ? Z_DEFAULT_STRATEGY : Z_RLE;
+}
+
 using Header = std::array<unsigned char, kHeaderBytes>;
 
 template <typename T>
@@ -217,7 +228,7 @@ void WriteNifti(const std::filesystem::path& path, const Volume& volume) {
   const Header header = HeaderOf(volume, name);
   const bool compress = path.extension() == ".gz";
   WriteFileAtomically(path, [&](const std::filesystem::path& temporary) {
-    ByteTarget target(temporary, name, compress);
+    ByteTarget target(temporary, name, compress, ZlibStrategy(volume.data()));
     target.Write(header.data(), kHeaderBytes);
     StreamFromTensor(volume.data(),
                      [&](const void* from, int64_t size) { target.Write(from, size); });

@@ -17,6 +17,7 @@
 namespace sap {
 namespace {
 
+constexpr int64_t kCacheLineBytes = 64;
 constexpr int64_t kSlabSlices = 16;  // 16 floats along z are one cache line of the result
 constexpr int64_t kBlockX = 16;
 constexpr double kLargestLabel = 32767.0;
@@ -145,16 +146,19 @@ template <typename T>
 void WriteAll(const T* data,
               const XyzInt& size_vox,
               const std::function<void(const void* from, int64_t size)>& write) {
+  constexpr int64_t kSlices = kCacheLineBytes / static_cast<int64_t>(sizeof(T));
   const int64_t slice = size_vox.x * size_vox.y;
-  std::vector<T> slab(static_cast<std::size_t>(slice * std::min(kSlabSlices, size_vox.z)));
-  for (int64_t z0 = 0; z0 < size_vox.z; z0 += kSlabSlices) {
-    const int64_t num_z = std::min(kSlabSlices, size_vox.z - z0);
+  std::vector<T> slab(static_cast<std::size_t>(slice * std::min(kSlices, size_vox.z)));
+  for (int64_t z0 = 0; z0 < size_vox.z; z0 += kSlices) {
+    const int64_t num_z = std::min(kSlices, size_vox.z - z0);
     ParallelFor(size_vox.y, 4, [&](int64_t begin, int64_t end) {
       for (int64_t y = begin; y < end; ++y) {
-        for (int64_t x = 0; x < size_vox.x; ++x) {
-          const T* in = data + (x * size_vox.y + y) * size_vox.z + z0;
+        for (int64_t x0 = 0; x0 < size_vox.x; x0 += kBlockX) {
+          const int64_t x1 = std::min(x0 + kBlockX, size_vox.x);
           for (int64_t z = 0; z < num_z; ++z) {
-            slab[static_cast<std::size_t>((z * size_vox.y + y) * size_vox.x + x)] = in[z];
+            const T* in = data + y * size_vox.z + z0 + z;
+            T* out = slab.data() + (z * size_vox.y + y) * size_vox.x;
+            for (int64_t x = x0; x < x1; ++x) out[x] = in[x * size_vox.y * size_vox.z];
           }
         }
       }

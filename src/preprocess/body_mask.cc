@@ -25,8 +25,7 @@ double LogOtsu(const Tensor& image_XYZ) {
 }
 
 double AuthorThreshold(const Tensor& image_XYZ, double floor_signal) {
-  const Tensor positive = image_XYZ.masked_select(image_XYZ > 0);
-  return std::max(floor_signal, 0.02 * Percentiles(positive, {99.0})[0]);
+  return std::max(floor_signal, 0.02 * PercentilesAbove(image_XYZ, 0, {99.0})[0]);
 }
 
 // The largest part and every other one of at least min_part_ml.

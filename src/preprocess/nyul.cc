@@ -14,11 +14,7 @@
 namespace sap::preprocess {
 
 std::vector<double> Landmarks(const Tensor& image_XYZ, const NyulOptions& options) {
-  const Tensor body = image_XYZ.masked_select(image_XYZ > 0);
-  SAP_REQUIRE(ErrorKind::kInput,
-              body.numel() > 0,
-              "standardise: an image without a voxel above 0; rerun this case from its stations");
-  std::vector<double> landmarks = Percentiles(body, options.percentiles);
+  std::vector<double> landmarks = PercentilesAbove(image_XYZ, 0, options.percentiles);
   for (std::size_t i = 1; i < landmarks.size(); ++i) {
     // Equal landmarks (many equal voxels) would make the map a step.
     landmarks[i] = std::max(landmarks[i], landmarks[i - 1] * (1 + 1e-6) + 1e-30);

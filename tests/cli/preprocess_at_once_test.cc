@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
 
 #include <ATen/ATen.h>
@@ -60,6 +61,22 @@ TEST(RunAtOnce, KeepsWithinTheMemoryAndRunsWhatNeverFitsAlone) {
   const Peaks alone = Observe({20, 3, 3, 20}, 4, 9);
   EXPECT_EQ(alone.times_run, std::vector<int>(4, 1));
   EXPECT_EQ(alone.bytes, 20);
+}
+
+TEST(RunAtOnce, AfterAThrowNoneStartsAndTheExceptionArrives) {
+  std::atomic<int> started{0};
+  const auto run = [&](std::size_t i) {
+    ++started;
+    if (i == 1) throw std::runtime_error("case 1");
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  };
+  const auto bytes_of = [](std::size_t) { return int64_t{1}; };
+  EXPECT_THROW(RunAtOnce(50, 3, 3, bytes_of, run), std::runtime_error);
+  EXPECT_LE(started, 4);
+  // Who waits for the memory of the one that threw must not wait for ever.
+  const auto all = [](std::size_t) { return int64_t{9}; };
+  EXPECT_THROW(RunAtOnce(9, 3, 10, all, [](std::size_t) { throw std::runtime_error("first"); }),
+               std::runtime_error);
 }
 
 TEST(EstimatedBytes, CountsTheVoxelsOfHeadersAndTheBytesOfOtherFiles) {

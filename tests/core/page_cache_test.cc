@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sap/core/page_cache.h"
 
-#include <limits>
 #include <thread>
 #include <vector>
 
@@ -74,11 +73,24 @@ TEST_F(PageCacheTest, TrimKeepsNoMoreThanAsked) {
   EXPECT_EQ(GetPageCacheStats().kept_bytes, 0);
 }
 
-TEST_F(PageCacheTest, CapLimitsWhatIsKeptAfterAFree) {
-  SetPageCacheCap(48 * kMiB);
+TEST_F(PageCacheTest, TrimGivesBackNoMoreThanItMust) {
   { const at::Tensor large = OfMib(100); }
-  EXPECT_LE(GetPageCacheStats().kept_bytes, 48 * kMiB);
-  SetPageCacheCap(std::numeric_limits<int64_t>::max());
+  TrimPageCache(60 * kMiB);
+  EXPECT_LE(GetPageCacheStats().kept_bytes, 60 * kMiB);
+  EXPECT_GT(GetPageCacheStats().kept_bytes, 56 * kMiB);  // whole huge pages of 2 MiB
+  const int64_t maps = GetPageCacheStats().num_maps;
+  const at::Tensor rest = OfMib(50);
+  EXPECT_EQ(GetPageCacheStats().num_maps, maps);
+}
+
+TEST_F(PageCacheTest, ExchangeHoldsNoMoreThanTheLargestNeed) {
+  SetPageCacheExchange(true);
+  for (int64_t mib = 40; mib < 300; mib += 52) {  // none fits into what an earlier one left
+    const at::Tensor block = OfMib(mib);
+    const PageCacheStats now = GetPageCacheStats();
+    EXPECT_LE(now.in_use_bytes - before_.in_use_bytes + now.kept_bytes, (mib + 4) * kMiB);
+  }
+  SetPageCacheExchange(false);
 }
 
 TEST_F(PageCacheTest, TensorsMayBeFreedByAnotherThread) {

@@ -77,6 +77,7 @@ TEST_F(PreprocessResume, KilledAtAnyPlaceItEndsWithTheSameBytes) {
                             "record",
                             "folder",
                             "standardise=2",
+                            "standardise:images=2",
                             "standardise:record=2",
                             "standardise:model=2",
                             "table"}) {

@@ -48,6 +48,28 @@ TEST(Percentiles, EqualSortingAcrossThreads) {
   }
 }
 
+TEST(PercentilesAbove, EqualThoseOfASelection) {
+  at::manual_seed(5);
+  const std::vector<double> q = {0, 1, 50, 99.5, 100};
+  for (const int64_t n : {5, 60, 2'500'000}) {
+    Tensor values = at::randn({n});
+    values.masked_fill_(at::rand({n}) < 0.4, 0.0);  // a background that must not count
+    for (const float floor : {-0.5F, 0.0F, 0.3F}) {
+      if (!(values > floor).any().item<bool>()) continue;
+      EXPECT_EQ(PercentilesAbove(values, floor, q),
+                Percentiles(values.masked_select(values > floor), q))
+          << n << " " << floor;
+    }
+  }
+  EXPECT_EQ(PercentilesAbove(at::arange(6, at::kFloat), 2, {0, 50, 100}),
+            (std::vector<double>{3, 4, 5}));
+}
+
+TEST(PercentilesAbove, RefuseAnImageWithNothingAbove) {
+  EXPECT_THROW(PercentilesAbove(at::zeros({9}), 0, {50}), Error);
+  EXPECT_THROW(PercentilesAbove(at::zeros({0}), 0, {50}), Error);
+}
+
 TEST(Percentiles, RefuseNanAndEmpty) {
   Tensor values = at::zeros({9});
   values[4] = std::numeric_limits<float>::quiet_NaN();

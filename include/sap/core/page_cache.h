@@ -24,8 +24,11 @@ void InstallPageCache();
 PageCacheStats GetPageCacheStats();
 void ResetPageCachePeak();
 
-// From now on at most `bytes` of free memory are kept (default: all of it).
-void SetPageCacheCap(int64_t bytes);
+// From now on memory asked of the system takes the place of kept memory that was too small to
+// serve, so that the process holds little more than its tensors needed at their peak. For work in
+// few large steps, as preprocessing; a training step's hundreds of tensors recur, and it is faster
+// to keep everything (the default).
+void SetPageCacheExchange(bool on);
 
 // Gives free memory back to the system until at most keep_bytes of it are left.
 void TrimPageCache(int64_t keep_bytes = 0);

@@ -11,10 +11,10 @@ namespace sap {
 // values: float32, any shape, CPU. Returns one double per q. O(n) by selection.
 std::vector<double> Percentiles(const Tensor& values, const std::vector<double>& q);
 
-struct PercentileWindow {
-  double low = 0;   // value of p1
-  double high = 1;  // value of p99
-};
+// The same of the elements above `floor` alone, without a copy of them. Throws kInput when none is.
+std::vector<double> PercentilesAbove(const Tensor& values,
+                                     float floor,
+                                     const std::vector<double>& q);
 
 // (I - p1) / (p99 - p1) over the whole volume, background included, clipped to [0, 1]
 // (preprocessing §2.1); p99 <= p1 gives zeros. float32 in and out, same shape.
