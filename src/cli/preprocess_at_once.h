@@ -7,13 +7,13 @@
 #include <optional>
 
 #include "cli/preprocess_cases.h"
+#include "cli/preprocess_options.h"
 
 namespace sap::cli {
 
-// Memory that a case takes at its largest, estimated from its files: a NIfTI header's voxels, else
-// a file's bytes as 16-bit voxels (compressed DICOM is underestimated), at 18 bytes a voxel.
-// Measured on an exam of 426 million T1 voxels: 16 bytes a voxel.
-int64_t EstimatedBytes(const Patient& patient);
+// Memory that a case takes at its largest, estimated from its images' headers; 0 when they cannot
+// be read, as such a case fails before it takes any.
+int64_t EstimatedBytes(const Patient& patient, const PreprocessOptions& options);
 
 // run(0) to run(count - 1), up to `at_once` at a time in that order of starting; one starts only
 // while the estimates of those under way and its own fit `most_bytes`, or alone. After a throw none

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <functional>
-#include <mutex>
 
 #include <nlohmann/json.hpp>
 
@@ -99,9 +98,6 @@ json PreprocessOne(const Patient& patient,
     input.case_id = case_id;
     RequireStagesFit(stages, *options.from, made_by, case_id);
   } else {
-    // Reading starts a process of its own for DICOM (dicom_probe): one at a time.
-    static std::mutex reading;
-    const std::lock_guard lock(reading);
     read_s = SecondsOf([&] { input = ReadPatient(patient, options); });
   }
   preprocess::RunPlan plan;

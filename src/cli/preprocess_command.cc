@@ -78,7 +78,7 @@ Outcome RunAll(const std::vector<Patient>& patients, const PreprocessOptions& op
       patients.size(),
       options.jobs,
       most_bytes,
-      [&](std::size_t i) { return most_bytes ? EstimatedBytes(patients[i]) : 0; },
+      [&](std::size_t i) { return most_bytes ? EstimatedBytes(patients[i], options) : 0; },
       [&](std::size_t i) {
         ends[i] = TryOne(patients[i], options);
         const std::lock_guard lock(progress_mutex);

@@ -2,11 +2,13 @@
 #include "cli/preprocess_input.h"
 
 #include <algorithm>
+#include <mutex>
 #include <new>
 #include <system_error>
 
 #include "sap/core/error.h"
 #include "sap/core/files.h"
+#include "sap/image/volume_io.h"
 #include "sap/preprocess/dicom_series.h"
 #include "sap/preprocess/neutral_names.h"
 #include "sap/preprocess/nifti_stations.h"
@@ -14,6 +16,14 @@
 
 namespace sap::cli {
 namespace {
+
+// DICOM's reader starts a process of its own (dicom_probe), which must not find the library's state
+// in the middle of another thread's reading.
+std::mutex dicom_reading;
+
+std::unique_lock<std::mutex> LockFor(bool dicom) {
+  return dicom ? std::unique_lock(dicom_reading) : std::unique_lock<std::mutex>();
+}
 
 preprocess::SequenceRules RulesOf(const PreprocessOptions& options) {
   return options.sequences.empty() ? preprocess::DefaultSequenceRules()
@@ -105,11 +115,12 @@ std::string InputHash(const Patient& patient, const PreprocessOptions& options) 
 
 preprocess::StationSet ReadPatient(const Patient& patient, const PreprocessOptions& options) {
   return OnPatient(patient, options, [&](const preprocess::SequenceRules& rules) {
+    const bool dicom = preprocess::HoldsDicom(patient.folder);
+    const auto lock = LockFor(dicom);
     preprocess::StationSet set =
-        preprocess::HoldsDicom(patient.folder)
-            ? preprocess::ReadDicomStations(
-                  patient.folder, patient.case_id, DicomOptionsOf(rules, options))
-            : preprocess::ReadNiftiStations(patient.folder, patient.case_id, rules);
+        dicom ? preprocess::ReadDicomStations(
+                    patient.folder, patient.case_id, DicomOptionsOf(rules, options))
+              : preprocess::ReadNiftiStations(patient.folder, patient.case_id, rules);
     JudgeGaps(set, options.max_gap_mm);
     return set;
   });
@@ -117,11 +128,29 @@ preprocess::StationSet ReadPatient(const Patient& patient, const PreprocessOptio
 
 std::string ListPatient(const Patient& patient, const PreprocessOptions& options) {
   return OnPatient(patient, options, [&](const preprocess::SequenceRules& rules) {
-    return preprocess::HoldsDicom(patient.folder)
-               ? preprocess::ListDicom(
-                     patient.folder, patient.case_id, DicomOptionsOf(rules, options))
-                     .Text()
-               : preprocess::ListNiftiStations(patient.folder, patient.case_id, rules);
+    const bool dicom = preprocess::HoldsDicom(patient.folder);
+    const auto lock = LockFor(dicom);
+    return dicom ? preprocess::ListDicom(
+                       patient.folder, patient.case_id, DicomOptionsOf(rules, options))
+                       .Text()
+                 : preprocess::ListNiftiStations(patient.folder, patient.case_id, rules);
+  });
+}
+
+std::vector<Geometry> PatientGrids(const Patient& patient, const PreprocessOptions& options) {
+  return OnPatient(patient, options, [&](const preprocess::SequenceRules& rules) {
+    if (preprocess::HoldsDicom(patient.folder)) {
+      const auto lock = LockFor(true);
+      return preprocess::DicomGrids(
+          patient.folder, patient.case_id, DicomOptionsOf(rules, options));
+    }
+    std::vector<Geometry> grids;
+    for (const fs::path& file : preprocess::FilesBelow(patient.folder)) {
+      const std::string name = file.filename().string();
+      const bool nifti = name.ends_with(".nii") || name.ends_with(".nii.gz");
+      if (nifti) grids.push_back(ReadGeometry(file));
+    }
+    return grids;
   });
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cli/preprocess_cases.h"
 #include "cli/preprocess_options.h"
@@ -21,5 +22,8 @@ preprocess::StationSet ReadPatient(const Patient& patient, const PreprocessOptio
 
 // What ReadPatient would use, leave out or refuse, and why; reads headers only.
 std::string ListPatient(const Patient& patient, const PreprocessOptions& options);
+
+// Grids of the patient's images; reads headers only. NIfTI: of every file, in any role.
+std::vector<Geometry> PatientGrids(const Patient& patient, const PreprocessOptions& options);
 
 }  // namespace sap::cli

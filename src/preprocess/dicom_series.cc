@@ -199,6 +199,17 @@ std::string HashOfContents(const fs::path& folder) {
   return Sha256OfBytes(fmt::format("{}", fmt::join(hashes, "\n")));
 }
 
+std::vector<Geometry> DicomGrids(const fs::path& folder,
+                                 const std::string& case_id,
+                                 const DicomOptions& options) {
+  std::vector<Geometry> grids;
+  const Plan plan = dicom::MakePlan(folder, case_id, options, /*with_voxels=*/false);
+  for (const dicom::Choice& choice : plan.choices) {
+    if (choice.used) grids.push_back(choice.stack.grid);
+  }
+  return grids;
+}
+
 std::vector<DicomVolume> ReadDicomVolumes(const fs::path& folder,
                                           const std::string& case_id,
                                           const DicomOptions& options) {

@@ -10,6 +10,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "faults/small_exam.h"
 #include "sap/core/files.h"
 #include "sap/image/volume_io.h"
 #include "support/shared_folder.h"
@@ -79,15 +80,30 @@ TEST(RunAtOnce, AfterAThrowNoneStartsAndTheExceptionArrives) {
                std::runtime_error);
 }
 
-TEST(EstimatedBytes, CountsTheVoxelsOfHeadersAndTheBytesOfOtherFiles) {
+TEST(EstimatedBytes, FollowsTheVoxelsOfStationsOrOfTheResultWhicheverTakeMore) {
   const auto folder = testing::FreshFolder() / "p";
   std::filesystem::create_directories(folder);
-  const Geometry grid{.size_vox = {10, 20, 30}};
+  const Geometry grid{.size_vox = {10, 20, 30}, .spacing_mm = {2, 2, 2}};
   WriteVolume(folder / "T1_1.nii.gz", {at::zeros({10, 20, 30}), grid});
-  const int64_t of_nifti = EstimatedBytes({"p", folder});
-  EXPECT_EQ(of_nifti, 6000 * 18);
-  WriteFileAtomically(folder / "IM0001", std::string(2000, 'x'));
-  EXPECT_EQ(EstimatedBytes({"p", folder}) - of_nifti, 1000 * 18);
+  PreprocessOptions options;
+  options.pipeline.spacing_mm = XyzDouble{4, 4, 4};
+  EXPECT_EQ(EstimatedBytes({"p", folder}, options), 6000 * 14);
+  options.pipeline.spacing_mm = XyzDouble{1, 1, 1};
+  EXPECT_EQ(EstimatedBytes({"p", folder}, options), 48000 * 26);
+  WriteFileAtomically(folder / "T1_2.nii.gz", "no image");
+  EXPECT_EQ(EstimatedBytes({"p", folder}, options), 0);
+}
+
+TEST(EstimatedBytes, ReadsTheGridsOfDicomFromItsHeaders) {
+  const auto folder = testing::FreshFolder() / "p";
+  testing::WriteDicomExam(folder, {});
+  PreprocessOptions options;
+  options.pipeline.spacing_mm = XyzDouble{1, 1, 1};
+  // Two stations of 50 x 34 x 26 voxels of 8 mm, four slices shared; diffusion lies inside by a
+  // voxel or so.
+  const double result_vox = (50 * 8.0) * (34 * 8.0) * ((26 + 22) * 8.0);
+  const double found = static_cast<double>(EstimatedBytes({"p", folder}, options)) / 26;
+  EXPECT_NEAR(found / result_vox, 1, 0.1);
 }
 
 }  // namespace
