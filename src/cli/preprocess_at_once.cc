@@ -36,7 +36,7 @@ struct UnderWay {
 int64_t EstimatedBytes(const Patient& patient, const PreprocessOptions& options) {
   std::vector<Geometry> grids;
   try {
-    grids = PatientGrids(patient, options);
+    for (const auto& outline : OutlinePatient(patient, options)) grids.push_back(outline.grid);
   } catch (const Error&) {  // the reader proper will say what is wrong
   }
   if (grids.empty()) return 0;

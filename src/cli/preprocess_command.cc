@@ -19,6 +19,7 @@
 #include "sap/core/log.h"
 #include "sap/core/page_cache.h"
 #include "sap/core/progress.h"
+#include "sap/preprocess/station_faults.h"
 
 namespace sap::cli {
 namespace {
@@ -98,6 +99,19 @@ Outcome RunAll(const std::vector<Patient>& patients, const PreprocessOptions& op
   return outcome;
 }
 
+// The same faults that a run would meet before its first step.
+std::vector<std::string> FaultsOf(const Patient& patient, const PreprocessOptions& options) {
+  try {
+    return preprocess::StationFaults(
+        OutlinePatient(patient, options), options.pipeline, options.max_gap_mm);
+  } catch (const std::exception& error) {
+    std::vector<std::string> faults;
+    std::istringstream lines(error.what());
+    for (std::string line; std::getline(lines, line);) faults.push_back(line);
+    return faults;
+  }
+}
+
 // What would be used of a patient, or why nothing would: a fault of one hides no other.
 bool ListOne(const Patient& patient, const PreprocessOptions& options) {
   std::string text;
@@ -108,6 +122,12 @@ bool ListOne(const Patient& patient, const PreprocessOptions& options) {
   } catch (const std::exception& error) {
     text = fmt::format("refused: {}\n", error.what());
     good = false;
+  }
+  if (good) {  // else the stations are not known well enough
+    for (const std::string& fault : FaultsOf(patient, options)) {
+      text += fmt::format("refused: {}\n", fault);
+      good = false;
+    }
   }
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) std::cout << "  " << line << "\n";

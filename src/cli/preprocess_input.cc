@@ -8,11 +8,11 @@
 
 #include "sap/core/error.h"
 #include "sap/core/files.h"
-#include "sap/image/volume_io.h"
 #include "sap/preprocess/dicom_series.h"
 #include "sap/preprocess/neutral_names.h"
 #include "sap/preprocess/nifti_stations.h"
 #include "sap/preprocess/sequence_rules.h"
+#include "sap/preprocess/station_faults.h"
 
 namespace sap::cli {
 namespace {
@@ -80,25 +80,26 @@ preprocess::DicomOptions DicomOptionsOf(const preprocess::SequenceRules& rules,
           .by_instance_number = options.pipeline.faults.instance_order};
 }
 
-// An empty band across the body is no image of it; a small one is said.
-void JudgeGaps(preprocess::StationSet& set, double max_gap_mm) {
-  for (const preprocess::StationGap& gap : preprocess::GapsOf(set.stations)) {
-    SAP_REQUIRE(ErrorKind::kInput,
-                gap.gap_mm <= max_gap_mm,
-                "{}: {:.0f} mm of the body lie in no {} station, between stations {} and {} from "
-                "below; at most {:g} mm may: add the missing station, or raise max_gap",
-                set.case_id,
-                gap.gap_mm,
-                gap.modality,
-                gap.below_idx + 1,
-                gap.below_idx + 2,
-                max_gap_mm);
-    set.notices.push_back(fmt::format("{:.1f} mm between {} stations {} and {} lie in no image",
-                                      gap.gap_mm,
-                                      gap.modality,
-                                      gap.below_idx + 1,
-                                      gap.below_idx + 2));
+void RequireWhole(const preprocess::StationSet& set, const PreprocessOptions& options) {
+  const auto faults = preprocess::StationFaults(
+      preprocess::OutlinesOf(set.stations), options.pipeline, options.max_gap_mm);
+  SAP_REQUIRE(ErrorKind::kInput,
+              faults.empty(),
+              "{}: {}",
+              set.case_id,
+              fmt::join(faults, fmt::format("\n{}: ", set.case_id)));
+}
+
+std::vector<std::string> GapNotices(const preprocess::StationSet& set) {
+  std::vector<std::string> notices;
+  for (const auto& gap : preprocess::GapsOf(preprocess::OutlinesOf(set.stations))) {
+    notices.push_back(fmt::format("{:.1f} mm between {} stations {} and {} lie in no image",
+                                  gap.gap_mm,
+                                  gap.modality,
+                                  gap.below_idx + 1,
+                                  gap.below_idx + 2));
   }
+  return notices;
 }
 
 }  // namespace
@@ -121,7 +122,9 @@ preprocess::StationSet ReadPatient(const Patient& patient, const PreprocessOptio
         dicom ? preprocess::ReadDicomStations(
                     patient.folder, patient.case_id, DicomOptionsOf(rules, options))
               : preprocess::ReadNiftiStations(patient.folder, patient.case_id, rules);
-    JudgeGaps(set, options.max_gap_mm);
+    RequireWhole(set, options);
+    const std::vector<std::string> gaps = GapNotices(set);
+    set.notices.insert(set.notices.end(), gaps.begin(), gaps.end());
     return set;
   });
 }
@@ -137,20 +140,14 @@ std::string ListPatient(const Patient& patient, const PreprocessOptions& options
   });
 }
 
-std::vector<Geometry> PatientGrids(const Patient& patient, const PreprocessOptions& options) {
+std::vector<preprocess::StationOutline> OutlinePatient(const Patient& patient,
+                                                       const PreprocessOptions& options) {
   return OnPatient(patient, options, [&](const preprocess::SequenceRules& rules) {
-    if (preprocess::HoldsDicom(patient.folder)) {
-      const auto lock = LockFor(true);
-      return preprocess::DicomGrids(
-          patient.folder, patient.case_id, DicomOptionsOf(rules, options));
-    }
-    std::vector<Geometry> grids;
-    for (const fs::path& file : preprocess::FilesBelow(patient.folder)) {
-      const std::string name = file.filename().string();
-      const bool nifti = name.ends_with(".nii") || name.ends_with(".nii.gz");
-      if (nifti) grids.push_back(ReadGeometry(file));
-    }
-    return grids;
+    const bool dicom = preprocess::HoldsDicom(patient.folder);
+    const auto lock = LockFor(dicom);
+    return dicom ? preprocess::DicomOutlines(
+                       patient.folder, patient.case_id, DicomOptionsOf(rules, options))
+                 : preprocess::NiftiOutlines(patient.folder, patient.case_id, rules);
   });
 }
 

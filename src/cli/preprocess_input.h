@@ -23,7 +23,8 @@ preprocess::StationSet ReadPatient(const Patient& patient, const PreprocessOptio
 // What ReadPatient would use, leave out or refuse, and why; reads headers only.
 std::string ListPatient(const Patient& patient, const PreprocessOptions& options);
 
-// Grids of the patient's images; reads headers only. NIfTI: of every file, in any role.
-std::vector<Geometry> PatientGrids(const Patient& patient, const PreprocessOptions& options);
+// The stations that ReadPatient would return, without their voxels; reads headers only.
+std::vector<preprocess::StationOutline> OutlinePatient(const Patient& patient,
+                                                       const PreprocessOptions& options);
 
 }  // namespace sap::cli

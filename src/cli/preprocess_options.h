@@ -65,7 +65,7 @@ struct PreprocessOptions {
             "[GiB]; null = no limit")
         .Range(0.1, 100000.0);
     v.Field("from", from)
-        .Help("start at this step, from kept intermediates; null = from the start");
+        .Help("start at this one of the `steps`, from kept intermediates; null = from the start");
     v.Field("standardise", standardise)
         .Help("put the cohort on one intensity scale at the end (whole cohort only, not a part)");
     v.Field("scale_from", scale_from)

@@ -48,10 +48,9 @@ void RequireFinite(const Volume& volume, const std::string& name) {
   const XyzInt& size_vox = volume.geometry().size_vox;
   const int64_t at = first;
   Fail(ErrorKind::kInput,
-       "{}: {} voxels are NaN or infinite, the first is ({}, {}, {}); replace them by the "
-       "background value",
+       "{}: {} NaN or infinite, the first at ({}, {}, {}); replace what is by the background value",
        name,
-       count.load(),
+       count == 1 ? "1 voxel is" : fmt::format("{} voxels are", count.load()),
        at / (size_vox.y * size_vox.z),
        at / size_vox.z % size_vox.y,
        at % size_vox.z);

@@ -67,13 +67,18 @@ void RequireOnePatient(const std::vector<FileFrames>& read,
     if (!read[i].header || !read[i].left_out.empty()) continue;
     const SeriesHeader& header = *read[i].header;
     const auto refuse = [&](std::size_t other, const char* what) {
+      // Exporters number the files of each patient alike.
+      const bool alike = folder.names[other] == folder.names[i];
+      const auto name = [&](std::size_t file_idx) {
+        return alike ? NameByPlace(file_idx, read.size()) : folder.names[file_idx];
+      };
       Fail(ErrorKind::kInput,
            "{}: the folder holds two patients: {} differs between {} and {}; a folder is one "
            "patient: move the other's files into a folder of their own",
            case_id,
            what,
-           folder.names[other],
-           folder.names[i]);
+           name(other),
+           name(i));
     };
     if (!PatientKey(header).empty()) {
       if (!first) first = i;

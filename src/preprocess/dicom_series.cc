@@ -107,6 +107,14 @@ void RequireAnyUsed(const Plan& plan, const std::string& case_id) {
               dicom::ListingOf(plan).Text());
 }
 
+std::string ModalityOf(const Choice& used) {
+  return used.rule->diffusion ? kDwi : kT1;
+}
+
+std::optional<double> BValueOf(const Choice& used) {
+  return used.rule->diffusion ? used.stack.first().b_s_per_mm2 : std::nullopt;
+}
+
 std::vector<DicomVolume> ReadPlan(const Plan& plan, const DicomOptions& options) {
   const bool precise[] = {
       options.philips_precise && AllHavePhilipsScale(plan.choices, /*diffusion=*/false),
@@ -115,13 +123,12 @@ std::vector<DicomVolume> ReadPlan(const Plan& plan, const DicomOptions& options)
   std::vector<DicomVolume> volumes;
   for (const Choice& c : plan.choices) {
     if (!c.used) continue;
-    volumes.push_back(
-        {.image = ReadStack(c.stack, precise[c.rule->diffusion ? 1 : 0], source),
-         .sequence = c.rule->name,
-         .modality = c.rule->diffusion ? kDwi : kT1,
-         .b_s_per_mm2 = c.rule->diffusion ? c.stack.first().b_s_per_mm2 : std::optional<double>(),
-         .gradient = c.stack.first().gradient,
-         .series_number = c.stack.header().series_number});
+    volumes.push_back({.image = ReadStack(c.stack, precise[c.rule->diffusion ? 1 : 0], source),
+                       .sequence = c.rule->name,
+                       .modality = ModalityOf(c),
+                       .b_s_per_mm2 = BValueOf(c),
+                       .gradient = c.stack.first().gradient,
+                       .series_number = c.stack.header().series_number});
   }
   return volumes;
 }
@@ -199,15 +206,16 @@ std::string HashOfContents(const fs::path& folder) {
   return Sha256OfBytes(fmt::format("{}", fmt::join(hashes, "\n")));
 }
 
-std::vector<Geometry> DicomGrids(const fs::path& folder,
-                                 const std::string& case_id,
-                                 const DicomOptions& options) {
-  std::vector<Geometry> grids;
+std::vector<StationOutline> DicomOutlines(const fs::path& folder,
+                                          const std::string& case_id,
+                                          const DicomOptions& options) {
+  std::vector<StationOutline> outlines;
   const Plan plan = dicom::MakePlan(folder, case_id, options, /*with_voxels=*/false);
-  for (const dicom::Choice& choice : plan.choices) {
-    if (choice.used) grids.push_back(choice.stack.grid);
+  for (const Choice& c : plan.choices) {
+    if (c.used) outlines.push_back({c.stack.grid, ModalityOf(c), BValueOf(c)});
   }
-  return grids;
+  NumberStations(outlines);
+  return outlines;
 }
 
 std::vector<DicomVolume> ReadDicomVolumes(const fs::path& folder,

@@ -299,4 +299,25 @@ std::string ListNiftiStations(const fs::path& folder,
   return text;
 }
 
+std::vector<StationOutline> NiftiOutlines(const fs::path& folder,
+                                          const std::string& case_id,
+                                          const SequenceRules& rules) {
+  std::vector<StationOutline> outlines;
+  std::vector<std::string> faults;
+  for (const Source& source : FindSources(folder, case_id, rules)) {
+    if (!source.used) continue;
+    try {
+      const Geometry grid = ReadGeometry(source.file);
+      if (!source.diffusion) outlines.push_back({grid, kT1});
+      if (source.diffusion) CheckDirections(source, case_id);
+      for (const double b : source.b_s_per_mm2) outlines.push_back({grid, kDwi, b});
+    } catch (const Error& error) {
+      faults.emplace_back(error.what());
+    }
+  }
+  SAP_REQUIRE(ErrorKind::kInput, faults.empty(), "{}", fmt::join(faults, "\n"));
+  NumberStations(outlines);
+  return outlines;
+}
+
 }  // namespace sap::preprocess

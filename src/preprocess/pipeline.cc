@@ -12,6 +12,7 @@
 #include "preprocess/pipeline_state.h"
 #include "preprocess/pipeline_steps.h"
 #include "sap/core/error.h"
+#include "sap/preprocess/station_faults.h"
 
 namespace sap::preprocess {
 namespace {
@@ -26,30 +27,6 @@ constexpr Step kAllSteps[] = {Step::kMask,
                               Step::kRegisterStations,
                               Step::kRegisterToT1,
                               Step::kMerge};
-
-void RequireModalities(const PipelineState& state, const PipelineOptions& options) {
-  for (const char* modality : {kT1, kDwi}) {
-    SAP_REQUIRE(ErrorKind::kInput,
-                state.NumStations(modality) > 0,
-                "{}: no {} station; each patient needs T1 and diffusion stations",
-                state.case_id,
-                modality);
-  }
-  for (int k = 0; k < state.NumStations(kDwi); ++k) {
-    const Station& nearest = state.stations[state.Find(kDwi, k, options.b_target_s_per_mm2)];
-    SAP_REQUIRE(
-        ErrorKind::kInput,
-        nearest.b_s_per_mm2 && std::abs(*nearest.b_s_per_mm2 - options.b_target_s_per_mm2) <=
-                                   options.b_tolerance_s_per_mm2,
-        "{}: diffusion station {} has no b-value within {:g} of {:g} s/mm2 (nearest: {}); "
-        "set b_target or b_tolerance",
-        state.case_id,
-        k + 1,
-        options.b_tolerance_s_per_mm2,
-        options.b_target_s_per_mm2,
-        nearest.b_s_per_mm2 ? fmt::format("{:g}", *nearest.b_s_per_mm2) : "unknown");
-  }
-}
 
 std::filesystem::path StageFolder(const std::filesystem::path& stages, Step step) {
   return stages / EnumName(step);
@@ -167,7 +144,12 @@ CaseResult RunCase(StationSet input,
     state.stations = std::move(input.stations);
     state.notices = input.notices;
   }
-  RequireModalities(state, options);
+  const std::vector<std::string> faults = StationFaults(OutlinesOf(state.stations), options);
+  SAP_REQUIRE(ErrorKind::kInput,
+              faults.empty(),
+              "{0}: {1}",
+              state.case_id,
+              fmt::join(faults, fmt::format("\n{}: ", state.case_id)));
   CaseResult result;
   for (const Step step : kAllSteps) {
     if (!options.Has(step) || (plan.from && step < *plan.from)) continue;

@@ -17,19 +17,35 @@ double CentreZMm(const Geometry& grid) {
   return grid.LpsFromVox(centre_vox).z;
 }
 
+std::vector<StationOutline> OutlinesOf(const std::vector<Station>& stations) {
+  std::vector<StationOutline> outlines;
+  for (const Station& s : stations) {
+    outlines.push_back({s.image.geometry(), s.modality, s.b_s_per_mm2, s.station_idx});
+  }
+  return outlines;
+}
+
 void NumberStations(std::vector<Station>& stations, double tol_mm) {
+  std::vector<StationOutline> outlines = OutlinesOf(stations);
+  NumberStations(outlines, tol_mm);
+  for (std::size_t i = 0; i < stations.size(); ++i) {
+    stations[i].station_idx = outlines[i].station_idx;
+  }
+}
+
+void NumberStations(std::vector<StationOutline>& stations, double tol_mm) {
   std::map<std::string, std::vector<std::size_t>> by_modality;
   for (std::size_t i = 0; i < stations.size(); ++i) {
     by_modality[stations[i].modality].push_back(i);
   }
   for (auto& [modality, order] : by_modality) {
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return CentreZMm(stations[a].image.geometry()) < CentreZMm(stations[b].image.geometry());
+      return CentreZMm(stations[a].grid) < CentreZMm(stations[b].grid);
     });
     int station_idx = -1;
     double start_z_mm = -std::numeric_limits<double>::infinity();
     for (const std::size_t i : order) {
-      const double z_mm = CentreZMm(stations[i].image.geometry());
+      const double z_mm = CentreZMm(stations[i].grid);
       if (z_mm > start_z_mm + tol_mm) {
         ++station_idx;
         start_z_mm = z_mm;
@@ -39,11 +55,11 @@ void NumberStations(std::vector<Station>& stations, double tol_mm) {
   }
 }
 
-std::vector<StationGap> GapsOf(const std::vector<Station>& stations, double tol_mm) {
+std::vector<StationGap> GapsOf(const std::vector<StationOutline>& stations, double tol_mm) {
   using Key = std::pair<std::string, int>;
   std::map<Key, std::pair<double, double>> heights_mm;  // low and high edge
-  for (const Station& station : stations) {
-    const Geometry& grid = station.image.geometry();
+  for (const StationOutline& station : stations) {
+    const Geometry& grid = station.grid;
     auto& [low_mm, high_mm] = heights_mm
                                   .try_emplace(Key{station.modality, station.station_idx},
                                                std::numeric_limits<double>::infinity(),

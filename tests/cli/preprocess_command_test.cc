@@ -177,6 +177,20 @@ TEST(Preprocess, SharesAreDisjointAndCoverAllPatients) {
   EXPECT_EQ(wrong.exit_code, 2);
 }
 
+TEST(Preprocess, ADryRunTellsTheFaultsThatHeadersShow) {
+  const fs::path folder = testing::FreshFolder();
+  WritePatient(folder / "in" / "A", 1.0, 1);
+  for (const char* k : {"1", "2", "3"}) {
+    fs::remove(folder / "in" / "A" / fmt::format("DWI_{}_b1000.nii.gz", k));
+  }
+  fs::remove(folder / "in" / "A" / "T1_2.nii.gz");
+  const auto plan = testing::RunProgram(Command(folder / "in", folder / "out", {"--dry-run"}));
+  EXPECT_EQ(plan.exit_code, 3);
+  EXPECT_THAT(plan.out, HasSubstr("  refused: diffusion stations 1, 2, 3 have no b-value within"));
+  EXPECT_THAT(plan.out, HasSubstr("  refused: 136 mm of the body lie in no T1 station"));
+  EXPECT_FALSE(fs::exists(folder / "out"));
+}
+
 TEST(Preprocess, FromALaterStepGivesTheSameBytes) {
   const fs::path folder = testing::FreshFolder();
   WritePatient(folder / "in" / "A", 1.0, 1);

@@ -53,7 +53,8 @@ const std::vector<BadExam>& BadExams() {
   static const std::vector<BadExam> exams = {
       {"b50_only",
        3,
-       "diffusion station 1 has no b-value within 250 of 1000 s/mm2 (nearest: 50); set b_target or "
+       "diffusion stations 1, 2 have no b-value within 250 of 1000 s/mm2 (nearest: 50); set "
+       "b_target or "
        "b_tolerance",
        [](const fs::path& folder) {
          testing::WriteNiftiExam(folder);
@@ -144,8 +145,9 @@ const std::vector<BadExam>& BadExams() {
        }},
       {"two_patients",
        3,
-       "the folder holds two patients: Patient ID differs between IM00001.dcm and IM00001.dcm; a "
-       "folder is one patient: move the other's files into a folder of their own",
+       "the folder holds two patients: Patient ID differs between file 1 of 150 in order of "
+       "path and file 53 of 150 in order of path; a folder is one patient: move the "
+       "other's files into a folder of their own",
        [](const fs::path& folder) {
          testing::WriteDicomExam(folder, kSomeone);
          phantom::DicomPatient other = kSomeone;
@@ -228,7 +230,14 @@ TEST(PreprocessInput, OptionsOfTheDicomReaderReachItAndTheCaseKey) {
   volume.vendor = phantom::Vendor::kPhilips;
   volume.slope = 0.5;  // displayed = 0.5 * stored, precise = stored / 4
   volume.philips_scale = 4;
-  phantom::WriteDicomSlices(folder, volume, kSomeone);
+  phantom::WriteDicomSlices(folder / "t1", volume, kSomeone);
+  phantom::DicomVolume diffusion = ThirdT1(ThirdGrid());
+  diffusion.description = "DWIBS";
+  diffusion.protocol = "DWI";
+  diffusion.series_number = 201;
+  diffusion.series = "diffusion";
+  diffusion.b_s_per_mm2 = 1000;
+  phantom::WriteDicomSlices(folder / "dwi", diffusion, kSomeone);
   const cli::Patient patient{"P", folder};
   cli::PreprocessOptions options;
   const auto first_voxel = [&] {
@@ -243,7 +252,7 @@ TEST(PreprocessInput, OptionsOfTheDicomReaderReachItAndTheCaseKey) {
   options.philips_precise = false;
   EXPECT_EQ(first_voxel(), 150);
   EXPECT_NE(cli::CaseKey("input", options), precise_key);
-  options.min_slices = 27;  // the volume has 26
+  options.min_slices = 27;  // both volumes have 26
   try {
     cli::ReadPatient(patient, options);
     FAIL() << "a scout was read";

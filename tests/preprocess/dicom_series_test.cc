@@ -282,7 +282,14 @@ TEST(DicomRefusals, TwoPatientsInOneFolder) {
   volume.series = "other";
   WriteDicomSlices(folder / "b", volume, other);
   const std::string fault = FaultOf(folder);
-  EXPECT_THAT(fault, HasSubstr("two patients: Patient ID differs between IM00001.dcm"));
+  // Both are called IM00001.dcm.
+  EXPECT_THAT(
+      fault,
+      HasSubstr("two patients: Patient ID differs between file 1 of 10 in order of path and "
+                "file 6 of 10 in order of path"));
+  fs::rename(folder / "b" / "IM00001.dcm", folder / "b" / "IM00000.dcm");
+  EXPECT_THAT(FaultOf(folder), HasSubstr("between IM00001.dcm and IM00000.dcm"));
+  fs::remove(folder / "b" / "IM00000.dcm");
   EXPECT_THAT(fault, Not(HasSubstr("778123")));
   other = kPatient;
   other.birth_date = "19500101";

@@ -64,10 +64,11 @@ DicomListing ListDicom(const std::filesystem::path& folder,
                        const std::string& case_id,
                        const DicomOptions& options = {});
 
-// Grids of the volumes that the listing calls used, without reading voxels. Throws as ListDicom.
-std::vector<Geometry> DicomGrids(const std::filesystem::path& folder,
-                                 const std::string& case_id,
-                                 const DicomOptions& options = {});
+// The volumes that the listing calls used, numbered, without reading voxels; directions of one
+// b-value apart. Throws as ListDicom.
+std::vector<StationOutline> DicomOutlines(const std::filesystem::path& folder,
+                                          const std::string& case_id,
+                                          const DicomOptions& options = {});
 
 // The volumes that the listing calls used, sorted by sequence, b-value and height.
 // Throws kInput with all faults at once: missing slices with their positions, uneven steps, images

@@ -31,4 +31,10 @@ std::string ListNiftiStations(const std::filesystem::path& folder,
                               const std::string& case_id,
                               const SequenceRules& rules = DefaultSequenceRules());
 
+// The stations that would be read, numbered, without reading voxels. Throws what ReadNiftiStations
+// would of names, b-values and grids, of all files at once.
+std::vector<StationOutline> NiftiOutlines(const std::filesystem::path& folder,
+                                          const std::string& case_id,
+                                          const SequenceRules& rules = DefaultSequenceRules());
+
 }  // namespace sap::preprocess

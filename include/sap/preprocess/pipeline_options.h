@@ -70,7 +70,10 @@ struct PipelineOptions {
   template <typename Visitor>
   void Describe(Visitor& v) {
     v.Field("preset", preset).Help("paper, or the authors' public program without its faults");
-    v.Field("steps", steps).Help("only these steps, in their own order; [] = those of the preset");
+    v.Field("steps", steps)
+        .Help(
+            "only these of mask, adc, denoise, bias, isis, register_stations, register_to_t1 and "
+            "merge, in this order; [] = those of the preset");
     v.Field("spacing", spacing_mm)
         .Help("voxel size of the result [mm]; null = the T1 stations' own")
         .Range(0.2, 20.0);

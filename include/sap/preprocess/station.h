@@ -31,12 +31,22 @@ struct StationSet {
   std::vector<std::string> notices;  // what a reader dropped or assumed, free of identifiers
 };
 
+// A volume of a station without its voxels: all that headers tell.
+struct StationOutline {
+  Geometry grid;
+  std::string modality;
+  std::optional<double> b_s_per_mm2;
+  int station_idx = 0;
+};
+std::vector<StationOutline> OutlinesOf(const std::vector<Station>& stations);
+
 // z of the grid's centre in LPS millimetres (towards the head).
 double CentreZMm(const Geometry& grid);
 
 // Numbers the stations of each modality by the z of their centres, ascending; volumes of one
 // modality whose centres lie within tol_mm in z (b-values of one position) share an index.
 void NumberStations(std::vector<Station>& stations, double tol_mm = 1.0);
+void NumberStations(std::vector<StationOutline>& stations, double tol_mm = 1.0);
 
 // Height between two neighbouring stations of a modality that no image covers.
 struct StationGap {
@@ -46,7 +56,7 @@ struct StationGap {
 };
 
 // Gaps of more than tol_mm, from the feet upward.
-std::vector<StationGap> GapsOf(const std::vector<Station>& stations, double tol_mm = 1.0);
+std::vector<StationGap> GapsOf(const std::vector<StationOutline>& stations, double tol_mm = 1.0);
 
 // Indices into `stations` of one modality, by (station_idx, b ascending).
 std::vector<std::size_t> IndicesOf(const std::vector<Station>& stations,
