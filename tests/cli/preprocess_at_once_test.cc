@@ -62,6 +62,7 @@ TEST(RunAtOnce, KeepsWithinTheMemoryAndRunsWhatNeverFitsAlone) {
   const Peaks alone = Observe({20, 3, 3, 20}, 4, 9);
   EXPECT_EQ(alone.times_run, std::vector<int>(4, 1));
   EXPECT_EQ(alone.bytes, 20);
+  EXPECT_EQ(Observe({20, 3, 3, 3}, 4, 9).cases, 3);
 }
 
 TEST(RunAtOnce, AfterAThrowNoneStartsAndTheExceptionArrives) {

@@ -84,14 +84,17 @@ TEST_F(Standardise, AGivenScaleIsAppliedToAPartAndWritesNoneOfItsOwn) {
 }
 
 TEST_F(Standardise, ACaseGoesFromOneScaleToAnotherAsIfItHadNeverBeenOnTheFirst) {
-  const std::string scale = "scale_from=" + (root_ / "cohort").string();
-  ASSERT_EQ(Run("new", "own_first").exit_code, 0);
-  EXPECT_THAT(Run("new", "own_first", {"--set", scale}).out,
-              HasSubstr("0 made now, 2 images standardised"));
-  ASSERT_EQ(Run("new", "direct", {"--set", scale}).exit_code, 0);
-  const Tensor moved = ReadVolume(root_ / "own_first" / "C" / "T1.nii.gz").data();
-  const Tensor direct = ReadVolume(root_ / "direct" / "C" / "T1.nii.gz").data();
+  ASSERT_EQ(Run("new", "other").exit_code, 0);
+  const std::string scale = "scale_from=" + (root_ / "other").string();
+  ASSERT_EQ(Run("in", "own_first").exit_code, 0);
+  EXPECT_THAT(Run("in", "own_first", {"--set", scale}).out,
+              HasSubstr("0 made now, 4 images standardised"));
+  ASSERT_EQ(Run("in", "direct", {"--set", scale}).exit_code, 0);
+  const Tensor own = ReadVolume(root_ / "cohort" / "B" / "T1.nii.gz").data();
+  const Tensor moved = ReadVolume(root_ / "own_first" / "B" / "T1.nii.gz").data();
+  const Tensor direct = ReadVolume(root_ / "direct" / "B" / "T1.nii.gz").data();
   EXPECT_LT(((moved - direct).abs() / direct.clamp_min(1)).max().item<double>(), 1e-5);
+  EXPECT_GT(((own - direct).abs() / direct.clamp_min(1)).max().item<double>(), 0.1);
 }
 
 TEST_F(Standardise, AScaleThatIsMissingDamagedOrForOtherPercentilesIsRefusedBeforeWork) {

@@ -31,14 +31,32 @@ TEST(WriteVolume, ReadsBackTheSameInEveryFormat) {
 
 TEST(WriteVolume, KeepsEveryLabelType) {
   const auto folder = FreshFolder();
-  const Geometry grid = ObliqueGrid({5, 6, 7});
+  const Geometry grid = ObliqueGrid({5, 6, 150});  // more slices than are written at a time
   for (const at::ScalarType dtype : {at::kByte, at::kShort, at::kInt}) {
-    const Tensor labels_XYZ = at::arange(210).remainder(200).view({5, 6, 7}).to(dtype);
+    const Tensor labels_XYZ = at::arange(4500).remainder(199).view({5, 6, 150}).to(dtype);
     for (const char* name : {"l.nii.gz", "l.mha", "l.nrrd"}) {
       WriteVolume(folder / name, Volume(labels_XYZ, grid));
       EXPECT_TRUE(at::equal(ReadLabels(folder / name).data(), labels_XYZ.to(at::kShort))) << name;
     }
   }
+}
+
+TEST(WriteVolume, CompressesWhatRecursInWholeNumbersAndOnlyRunsInOthers) {
+  const auto path = FreshFolder() / "a.nii.gz";
+  const Geometry grid = ObliqueGrid({64, 64, 16});
+  at::manual_seed(6);
+  // Each row of voxels again and again.
+  const Tensor whole_XYZ = at::randint(1000, {64, 1, 1}, at::kFloat).expand({64, 64, 16}).clone();
+  const auto bytes_of = [&](const Tensor& data_XYZ) {
+    WriteVolume(path, {data_XYZ, grid});
+    EXPECT_TRUE(at::equal(ReadVolume(path).data(), data_XYZ));
+    return static_cast<double>(std::filesystem::file_size(path));
+  };
+  EXPECT_LT(bytes_of(whole_XYZ) / bytes_of(whole_XYZ + 1 / 3.0), 0.1);
+  // Measured voxels: a third of the volume in the background of the rest.
+  Tensor noise_XYZ = at::zeros({64, 64, 16});
+  noise_XYZ.narrow(0, 0, 21).uniform_(10, 20);
+  EXPECT_LT(bytes_of(noise_XYZ) / (64.0 * 64 * 16 * 4), 0.31);
 }
 
 TEST(WriteVolume, SformAndQformAgreeForEveryAxisOrder) {

@@ -79,6 +79,14 @@ TEST(Outlines, OfNiftiAndDicomAreThoseOfTheVolumesRead) {
   testing::WriteNiftiExam(folder / "nifti");
   ExpectOutlinesOf(NiftiOutlines(folder / "nifti", "P"), ReadNiftiStations(folder / "nifti", "P"));
   testing::WriteDicomExam(folder / "dicom", {});
+  const Geometry scout_grid{.size_vox = {20, 20, 2}, .spacing_mm = {9, 9, 9}};
+  const phantom::DicomVolume scout{.stored = {at::ones({20, 20, 2}, at::kShort), scout_grid},
+                                   .description = "T1 cor",
+                                   .protocol = "T1",
+                                   .series_number = 1,
+                                   .study = "a",
+                                   .series = "scout"};
+  phantom::WriteDicomSlices(folder / "dicom" / "scout", scout, {});
   ExpectOutlinesOf(DicomOutlines(folder / "dicom", "P"), ReadDicomStations(folder / "dicom", "P"));
 }
 
