@@ -209,8 +209,9 @@ std::string HashOfContents(const fs::path& folder) {
 std::vector<StationOutline> DicomOutlines(const fs::path& folder,
                                           const std::string& case_id,
                                           const DicomOptions& options) {
-  std::vector<StationOutline> outlines;
   const Plan plan = dicom::MakePlan(folder, case_id, options, /*with_voxels=*/false);
+  RequireNoFaults(plan, case_id);
+  std::vector<StationOutline> outlines;
   for (const Choice& c : plan.choices) {
     if (c.used) outlines.push_back({c.stack.grid, ModalityOf(c), BValueOf(c)});
   }

@@ -90,6 +90,18 @@ TEST(Outlines, OfNiftiAndDicomAreThoseOfTheVolumesRead) {
   ExpectOutlinesOf(DicomOutlines(folder / "dicom", "P"), ReadDicomStations(folder / "dicom", "P"));
 }
 
+TEST(Outlines, AreNotGivenOfDicomThatLacksASlice) {
+  const fs::path folder = testing::FreshFolder();
+  testing::WriteDicomExam(folder, {});
+  fs::remove(folder / "S101_b-1" / "IM00005.dcm");
+  try {
+    DicomOutlines(folder, "P");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("P: series 101 (T1): 1 of its slices is missing"));
+  }
+}
+
 TEST(Outlines, FaultsOfSeveralFilesAreToldAtOnce) {
   const fs::path folder = testing::FreshFolder();
   testing::WriteNiftiExam(folder);

@@ -65,7 +65,7 @@ DicomListing ListDicom(const std::filesystem::path& folder,
                        const DicomOptions& options = {});
 
 // The volumes that the listing calls used, numbered, without reading voxels; directions of one
-// b-value apart. Throws as ListDicom.
+// b-value apart. Throws what ReadDicomVolumes would of headers.
 std::vector<StationOutline> DicomOutlines(const std::filesystem::path& folder,
                                           const std::string& case_id,
                                           const DicomOptions& options = {});
