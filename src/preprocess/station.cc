@@ -17,6 +17,23 @@ double CentreZMm(const Geometry& grid) {
   return grid.LpsFromVox(centre_vox).z;
 }
 
+LpsExtent ExtentOf(const Geometry& grid) {
+  constexpr double kFar = std::numeric_limits<double>::infinity();
+  LpsExtent extent{XyzDouble::Same(kFar), XyzDouble::Same(-kFar)};
+  for (unsigned corner = 0; corner < 8; ++corner) {
+    XyzDouble at_vox;
+    for (std::size_t a = 0; a < 3; ++a) {
+      at_vox[a] = (corner >> a & 1U) != 0 ? static_cast<double>(grid.size_vox[a]) - 0.5 : -0.5;
+    }
+    const XyzDouble at_mm = grid.LpsFromVox(at_vox);
+    for (std::size_t a = 0; a < 3; ++a) {
+      extent.low_mm[a] = std::min(extent.low_mm[a], at_mm[a]);
+      extent.high_mm[a] = std::max(extent.high_mm[a], at_mm[a]);
+    }
+  }
+  return extent;
+}
+
 std::vector<StationOutline> OutlinesOf(const std::vector<Station>& stations) {
   std::vector<StationOutline> outlines;
   for (const Station& s : stations) {
@@ -59,21 +76,14 @@ std::vector<StationGap> GapsOf(const std::vector<StationOutline>& stations, doub
   using Key = std::pair<std::string, int>;
   std::map<Key, std::pair<double, double>> heights_mm;  // low and high edge
   for (const StationOutline& station : stations) {
-    const Geometry& grid = station.grid;
     auto& [low_mm, high_mm] = heights_mm
                                   .try_emplace(Key{station.modality, station.station_idx},
                                                std::numeric_limits<double>::infinity(),
                                                -std::numeric_limits<double>::infinity())
                                   .first->second;
-    for (unsigned corner = 0; corner < 8; ++corner) {
-      XyzDouble at_vox;
-      for (std::size_t a = 0; a < 3; ++a) {
-        at_vox[a] = (corner >> a & 1U) != 0 ? static_cast<double>(grid.size_vox[a]) - 0.5 : -0.5;
-      }
-      const double z_mm = grid.LpsFromVox(at_vox).z;
-      low_mm = std::min(low_mm, z_mm);
-      high_mm = std::max(high_mm, z_mm);
-    }
+    const LpsExtent extent = ExtentOf(station.grid);
+    low_mm = std::min(low_mm, extent.low_mm.z);
+    high_mm = std::max(high_mm, extent.high_mm.z);
   }
   std::vector<StationGap> gaps;
   double covered_to_mm = 0;  // by the stations of this modality so far

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -54,6 +55,36 @@ void FindMissingBValues(const std::vector<StationOutline>& stations,
   }
 }
 
+// In whatever order of axes.
+bool FillTheSameBox(const Geometry& a, const Geometry& b) {
+  constexpr double kTolMm = 0.05;
+  const LpsExtent first = ExtentOf(a), second = ExtentOf(b);
+  bool same = a.NumVoxels() == b.NumVoxels();
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    same &= std::abs(first.low_mm[axis] - second.low_mm[axis]) <= kTolMm;
+    same &= std::abs(first.high_mm[axis] - second.high_mm[axis]) <= kTolMm;
+  }
+  return same;
+}
+
+// ADC is a voxelwise fit.
+void FindUnlikeGrids(const std::vector<StationOutline>& stations,
+                     std::vector<std::string>& faults) {
+  std::map<int, const StationOutline*> first;
+  std::set<int> unlike;
+  for (const StationOutline& s : stations) {
+    if (s.modality != kDwi) continue;
+    const StationOutline& other = *first.try_emplace(s.station_idx, &s).first->second;
+    if (!FillTheSameBox(s.grid, other.grid)) unlike.insert(s.station_idx);
+  }
+  for (const int station_idx : unlike) {
+    faults.push_back(
+        fmt::format("the b-values of diffusion station {} are on different grids; export them from "
+                    "one series",
+                    station_idx + 1));
+  }
+}
+
 // An empty band across the body is no image of it.
 void FindGaps(const std::vector<StationOutline>& stations,
               double max_gap_mm,
@@ -79,6 +110,7 @@ std::vector<std::string> StationFaults(const std::vector<StationOutline>& statio
   std::vector<std::string> faults;
   FindMissingModalities(stations, faults);
   FindMissingBValues(stations, options, faults);
+  FindUnlikeGrids(stations, faults);
   FindGaps(stations, max_gap_mm, faults);
   return faults;
 }

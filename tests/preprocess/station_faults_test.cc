@@ -58,6 +58,26 @@ TEST(StationFaults, AllAreToldAtOnce) {
                                     "(nearest: unknown)")));
 }
 
+TEST(StationFaults, BValuesMayDifferInTheOrderOfAxesButNotInTheirPlace) {
+  const std::vector<StationOutline> t1 = Slabs(kT1, {0});
+  const std::vector<StationOutline> low = Slabs(kDwi, {0}, 50);
+  std::vector<StationOutline> high = Slabs(kDwi, {0}, 1000);
+  Geometry& grid = high[0].grid;
+  // x runs the other way from the other end.
+  grid.origin_mm.x = 70;
+  grid.direction[0][0] = -1;
+  EXPECT_THAT(FaultsOf({t1, low, high}), IsEmpty());
+  const auto unlike =
+      ElementsAre(HasSubstr("the b-values of diffusion station 1 are on different"));
+  grid.origin_mm.x = 70.2;
+  EXPECT_THAT(FaultsOf({t1, low, high}), unlike);
+  grid = low[0].grid;
+  grid.size_vox.y = 16;
+  grid.spacing_mm.y = 5;
+  grid.origin_mm.y = -2.5;  // the same place in finer voxels
+  EXPECT_THAT(FaultsOf({t1, low, high}), unlike);
+}
+
 // What headers tell is what reading gives.
 void ExpectOutlinesOf(const std::vector<StationOutline>& found, const StationSet& read) {
   std::vector<StationOutline> expected = OutlinesOf(read.stations);

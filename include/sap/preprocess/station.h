@@ -43,6 +43,13 @@ std::vector<StationOutline> OutlinesOf(const std::vector<Station>& stations);
 // z of the grid's centre in LPS millimetres (towards the head).
 double CentreZMm(const Geometry& grid);
 
+// The box along the LPS axes that holds all voxels, edges included [mm].
+struct LpsExtent {
+  XyzDouble low_mm;
+  XyzDouble high_mm;
+};
+LpsExtent ExtentOf(const Geometry& grid);
+
 // Numbers the stations of each modality by the z of their centres, ascending; volumes of one
 // modality whose centres lie within tol_mm in z (b-values of one position) share an index.
 void NumberStations(std::vector<Station>& stations, double tol_mm = 1.0);
