@@ -17,7 +17,7 @@ Volume ReadNifti(const std::filesystem::path& path, VoxelTarget target, const st
 void ReadNiftiSeries(const std::filesystem::path& path,
                      const std::string& name,
                      const std::function<void(int64_t index, const Volume& volume)>& visit);
-Geometry ReadNiftiGeometry(const std::filesystem::path& path);
+Geometry ReadNiftiGeometry(const std::filesystem::path& path, const std::string& name);
 
 // NIfTI-1; gzip at level 1 when the name ends in .gz.
 void WriteNifti(const std::filesystem::path& path, const Volume& volume);

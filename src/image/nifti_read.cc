@@ -81,8 +81,8 @@ void ReadNiftiSeries(const std::filesystem::path& path,
   ReadInto(path, name, VoxelTarget::kIntensity, /*is_series=*/true, visit);
 }
 
-Geometry ReadNiftiGeometry(const std::filesystem::path& path) {
-  ByteSource source(path);
+Geometry ReadNiftiGeometry(const std::filesystem::path& path, const std::string& name) {
+  ByteSource source(path, 0, ByteSource::Content::kDetect, name);
   int64_t header_bytes = 0;
   const NiftiHeader header = ReadNiftiHeader(source, header_bytes);
   return GridOfNifti(header, source.name());

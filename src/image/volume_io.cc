@@ -105,10 +105,11 @@ Volume ReadLabels(const std::filesystem::path& path) {
   return Read(path, VoxelTarget::kLabels, ShortName(path));
 }
 
-Geometry ReadGeometry(const std::filesystem::path& path) {
+Geometry ReadGeometry(const std::filesystem::path& path, const std::string& name) {
   const Format format = FormatOf(path);
-  RequireFile(path, ShortName(path));
-  return format == Format::kNifti ? ReadNiftiGeometry(path) : ReadGeometryThroughItk(path);
+  const std::string shown = NameOf(path, {.name = name});
+  RequireFile(path, shown);
+  return format == Format::kNifti ? ReadNiftiGeometry(path, shown) : ReadGeometryThroughItk(path);
 }
 
 void WriteVolume(const std::filesystem::path& path, const Volume& volume) {

@@ -307,7 +307,7 @@ std::vector<StationOutline> NiftiOutlines(const fs::path& folder,
   for (const Source& source : FindSources(folder, case_id, rules)) {
     if (!source.used) continue;
     try {
-      const Geometry grid = ReadGeometry(source.file);
+      const Geometry grid = ReadGeometry(source.file, case_id + ": " + source.name);
       if (!source.diffusion) outlines.push_back({grid, kT1});
       if (source.diffusion) CheckDirections(source, case_id);
       for (const double b : source.b_s_per_mm2) outlines.push_back({grid, kDwi, b});

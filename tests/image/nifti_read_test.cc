@@ -217,7 +217,7 @@ TEST(ReadNifti, RefusesNanVoxelsUnlessAllowed) {
   NiftiBytes nifti;
   nifti.SetVoxels(16, values);
   EXPECT_THAT(Refusal(ErrorKind::kInput, nifti),
-              AllOf(HasSubstr("1 voxels"), HasSubstr("(1, 2, 0)")));
+              AllOf(HasSubstr("1 voxel is NaN"), HasSubstr("(1, 2, 0)")));
   const auto path = nifti.WriteTo(FreshFolder() / "case.nii");
   EXPECT_TRUE(ReadVolume(path, {.allow_nan = true}).data()[1][2][0].isnan().item<bool>());
 }

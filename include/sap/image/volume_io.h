@@ -31,8 +31,8 @@ int64_t ReadVolumeSeries(const std::filesystem::path& path,
 // scaling are refused.
 Volume ReadLabels(const std::filesystem::path& path);
 
-// Only the grid, without reading voxels.
-Geometry ReadGeometry(const std::filesystem::path& path);
+// Only the grid, without reading voxels; `name` as in ReadVolumeOptions.
+Geometry ReadGeometry(const std::filesystem::path& path, const std::string& name = "");
 
 // Writes with the tensor's dtype (uint8, int16, int32, float32), atomically, without any free
 // text of the source's header; sform and qform agree. .nii.gz is compressed at level 1.
