@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <string_view>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "cli/preprocess_case.h"
+#include "sap/core/error.h"
 #include "sap/core/files.h"
 #include "sap/core/tables.h"
 #include "sap/train/fault_hook.h"
@@ -24,8 +27,8 @@ double Median(std::vector<double> values) {
 }
 
 // Worst or total of what a step recorded, by column name.
-std::map<std::string, double> FiguresOf(const json& record) {
-  std::map<std::string, double> figures;
+Figures FiguresOf(const json& record) {
+  Figures figures;
   const auto raise = [&](const std::string& name, double value) {
     auto [place, fresh] = figures.try_emplace(name, value);
     if (!fresh) place->second = std::max(place->second, value);
@@ -61,8 +64,8 @@ std::map<std::string, double> FiguresOf(const json& record) {
   return figures;
 }
 
-std::map<std::string, std::map<std::string, double>> AllFigures(const fs::path& output_dir) {
-  std::map<std::string, std::map<std::string, double>> figures;
+std::map<std::string, Figures> AllFigures(const fs::path& output_dir) {
+  std::map<std::string, Figures> figures;
   for (const auto& entry : fs::directory_iterator(output_dir)) {
     const std::string name = entry.path().filename().string();
     if (name.starts_with(".") || !fs::exists(entry.path() / kPreprocessRecord)) continue;
@@ -71,11 +74,44 @@ std::map<std::string, std::map<std::string, double>> AllFigures(const fs::path& 
   return figures;
 }
 
+// What a figure must differ by to matter: exams of one scanner may agree so well that their spread
+// says nothing. By the ends of names, which hold the unit; docs/preprocessing.md has the table.
+double LeastDifference(const std::string& figure) {
+  static constexpr std::pair<std::string_view, double> kByEnd[] = {{"_mm", 2},
+                                                                   {"_deg", 1},
+                                                                   {"_sd", 0.02},
+                                                                   {"_gain_step", 0.2},
+                                                                   {"_1_minus_r", 0.1},
+                                                                   {"_nats", 0.05},
+                                                                   {"_frac", 0.05},
+                                                                   {"_ml", 5000}};
+  for (const auto& [end, difference] : kByEnd) {
+    if (figure.ends_with(end)) return difference;
+  }
+  SAP_CHECK(false, "{} has no least difference", figure);
+}
+
 }  // namespace
+
+std::vector<std::string> OutliersOf(const Figures& one, const Columns& cohort, double z) {
+  constexpr std::size_t kFewestCases = 4;
+  std::vector<std::string> outliers;
+  for (const auto& [name, value] : one) {
+    const std::vector<double>& values = cohort.at(name);
+    if (values.size() < kFewestCases) continue;
+    const double median = Median(values);
+    std::vector<double> distances;
+    for (const double other : values) distances.push_back(std::abs(other - median));
+    const double robust_sd = 1.4826 * Median(distances);
+    const double apart = std::abs(value - median);
+    if (apart > z * robust_sd && apart > LeastDifference(name)) outliers.push_back(name);
+  }
+  return outliers;
+}
 
 std::vector<std::string> WriteCohortTable(const PreprocessOptions& options) {
   const auto figures = AllFigures(options.output_dir);
-  std::map<std::string, std::vector<double>> columns;
+  Columns columns;
   for (const auto& [case_id, row] : figures) {
     for (const auto& [name, value] : row) columns[name].push_back(value);
   }
@@ -86,18 +122,11 @@ std::vector<std::string> WriteCohortTable(const PreprocessOptions& options) {
   std::vector<std::string> flagged;
   for (const auto& [case_id, row] : figures) {
     std::vector<std::string> cells = {case_id};
-    std::vector<std::string> outliers;
     for (const auto& [name, values] : columns) {
       const auto found = row.find(name);
       cells.push_back(found == row.end() ? "" : fmt::format("{:.6g}", found->second));
-      if (found == row.end() || values.size() < 4) continue;
-      const double median = Median(values);
-      std::vector<double> distances;
-      for (const double value : values) distances.push_back(std::abs(value - median));
-      // A column in which most cases agree exactly still needs a width.
-      const double width = std::max(1.4826 * Median(distances), 1e-3 * std::abs(median) + 1e-6);
-      if (std::abs(found->second - median) > options.outlier * width) outliers.push_back(name);
     }
+    const std::vector<std::string> outliers = OutliersOf(row, columns, options.outlier);
     if (!outliers.empty()) flagged.push_back(case_id);
     cells.push_back(fmt::format("{}", fmt::join(outliers, " ")));
     table.AddRow(cells);

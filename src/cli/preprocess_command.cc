@@ -184,6 +184,7 @@ CohortEnd FinishCohort(const Outcome& outcome, const PreprocessOptions& options)
 
 int Preprocess(const PreprocessOptions& options, const AppContext& context) {
   const std::vector<Patient> patients = PatientsOf(options);
+  RequireSequences(options);
   RequireScale(options);
   if (context.dry_run) return DryRun(patients, options);
   RequireWritableFolder(options.output_dir, 0);

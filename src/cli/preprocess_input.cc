@@ -104,6 +104,10 @@ std::vector<std::string> GapNotices(const preprocess::StationSet& set) {
 
 }  // namespace
 
+void RequireSequences(const PreprocessOptions& options) {
+  RulesOf(options);
+}
+
 std::string InputHash(const Patient& patient, const PreprocessOptions& options) {
   return OnPatient(patient, options, [&](const preprocess::SequenceRules&) {
     const std::string files = preprocess::HoldsDicom(patient.folder)

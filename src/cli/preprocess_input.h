@@ -10,8 +10,12 @@
 
 namespace sap::cli {
 
-// All of these throw sap::Error alone, whatever a library threw below; its message begins with the
-// case id and holds no path or name of the patient's folder and files (preprocessing §4.4).
+// Those of a patient throw sap::Error alone, whatever a library threw below; its message begins
+// with the case id and holds no path or name of the patient's folder and files (preprocessing
+// §4.4).
+
+// Throws kOption unless options.sequences is empty or a table that can be read.
+void RequireSequences(const PreprocessOptions& options);
 
 // sha256 over a patient's files and the sequence table, without reading an image.
 std::string InputHash(const Patient& patient, const PreprocessOptions& options);

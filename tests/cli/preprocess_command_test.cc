@@ -191,6 +191,17 @@ TEST(Preprocess, ADryRunTellsTheFaultsThatHeadersShow) {
   EXPECT_FALSE(fs::exists(folder / "out"));
 }
 
+TEST(Preprocess, AWrongSequenceTableIsToldOnceBeforeAnyCase) {
+  const fs::path folder = testing::FreshFolder();
+  WritePatient(folder / "in" / "A", 1.0, 1);
+  WriteFileAtomically(folder / "table.yaml", "rule: []\n");
+  const auto run = testing::RunProgram(
+      Command(folder / "in", folder / "out", {"--sequences", (folder / "table.yaml").string()}));
+  EXPECT_EQ(run.exit_code, 2) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("table.yaml:1:1: unknown key rule"));
+  EXPECT_THAT(run.err, Not(HasSubstr("A: ")));
+}
+
 TEST(Preprocess, FromALaterStepGivesTheSameBytes) {
   const fs::path folder = testing::FreshFolder();
   WritePatient(folder / "in" / "A", 1.0, 1);
