@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/model_from_weights.h"
+#include "cli/own_files.h"
 #include "cli/predict_features.h"
 #include "cli/predict_options.h"
 #include "sap/cli/app.h"
@@ -121,6 +122,27 @@ void WriteCase(const fs::path& folder,
   });
 }
 
+bool IsSkipped(const infer::CaseFiles& files, const PredictOptions& options) {
+  return options.skip_existing && fs::exists(fs::path(options.output_dir) / files.id);
+}
+
+// All of them before any work: what output_dir holds may be the input itself.
+void RequireOwnCases(const std::vector<infer::CaseFiles>& cases, const PredictOptions& options) {
+  std::vector<std::string> faults;
+  for (const infer::CaseFiles& files : cases) {
+    if (IsSkipped(files, options)) continue;
+    try {
+      RequireOwnFiles(fs::path(options.output_dir) / files.id,
+                      files.id,
+                      kRecordFile,
+                      {kLabelsFile, kProbabilityFile, kItkSnapFile, kSlicerFile, kRecordFile});
+    } catch (const Error& error) {
+      faults.emplace_back(error.what());
+    }
+  }
+  SAP_REQUIRE(ErrorKind::kIo, faults.empty(), "{}", fmt::join(faults, "\n"));
+}
+
 json PredictOne(const infer::CaseFiles& files, const PredictOptions& options, Models& models) {
   const auto start = std::chrono::steady_clock::now();
   const infer::CaseImage image = infer::ReadCase(files, models.card().grid, options.per_case);
@@ -154,7 +176,7 @@ json PredictAll(const std::vector<infer::CaseFiles>& cases,
   std::vector<std::string> failures;
   ErrorKind kind = ErrorKind::kInput;
   for (const infer::CaseFiles& files : cases) {
-    if (options.skip_existing && fs::exists(fs::path(options.output_dir) / files.id)) {
+    if (IsSkipped(files, options)) {
       log::Info("{}: left as it is", files.id);
       continue;
     }
@@ -210,6 +232,7 @@ int Predict(PredictOptions& options, bool roi_given, const AppContext& context) 
               models.card().network.out_channels - 1);
   const std::vector<infer::CaseFiles> cases = infer::FindCases(
       options.input_dir, ModalitiesOf(options, models.card()), options.case_list, options.absent);
+  RequireOwnCases(cases, options);
   if (context.dry_run) {
     std::cout << fmt::format("{} cases, {} model(s), windows of {} voxels\n",
                              cases.size(),

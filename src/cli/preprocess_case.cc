@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/own_files.h"
 #include "cli/preprocess_input.h"
 #include "cli/preprocess_qc.h"
 #include "cli/preprocess_stages.h"
@@ -81,8 +82,24 @@ std::optional<json> FinishedRecord(const fs::path& folder, const std::string& ke
   const json record =
       json::parse(ReadFile(folder / kPreprocessRecord), nullptr, /*allow_exceptions=*/false);
   if (!record.is_object() || record.value("key", "") != key) return std::nullopt;
-  if (record.value("files_sha256", json::object()) != ImageHashes(folder)) return std::nullopt;
+  // Other files, such as lesions drawn on the images, are nobody's business here.
+  const json expected = record.value("files_sha256", json::object());
+  for (const auto& [name, sha256] : expected.items()) {
+    if (!fs::exists(folder / name) || sha256 != Sha256OfFile(folder / name)) return std::nullopt;
+  }
   return record;
+}
+
+void RequireOwnCase(const Patient& patient, const PreprocessOptions& options) {
+  RequireOwnFiles(fs::path(options.output_dir) / patient.case_id,
+                  patient.case_id,
+                  kPreprocessRecord,
+                  {"T1.nii.gz",
+                   "b1000.nii.gz",
+                   "body.nii.gz",
+                   "ADC_um2_per_s.nii.gz",
+                   "qc.png",
+                   kPreprocessRecord});
 }
 
 json PreprocessOne(const Patient& patient,
@@ -90,6 +107,7 @@ json PreprocessOne(const Patient& patient,
                    const std::string& key,
                    const PreprocessOptions& options) {
   const std::string& case_id = patient.case_id;
+  RequireOwnCase(patient, options);
   const fs::path stages = fs::path(options.output_dir) / kStagesFolder / case_id;
   const json made_by = {{"input_sha256", input_sha256}, {"options", OptionsRecord(options)}};
   preprocess::StationSet input;

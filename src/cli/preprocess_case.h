@@ -21,10 +21,13 @@ inline constexpr const char* kPreprocessImages[] = {"T1", "b1000"};
 // version. What does not change voxels (qc, outlier, part) is left out.
 std::string CaseKey(const std::string& input_sha256, PreprocessOptions options);
 
-// case.json of a folder whose images are as they were written; nothing when one is missing or
-// changed, or when the key differs.
+// case.json of a folder whose images are as they were written, whatever lies beside them; nothing
+// when one is missing or changed, or when the key differs.
 std::optional<nlohmann::json> FinishedRecord(const std::filesystem::path& folder,
                                              const std::string& key);
+
+// Throws kIo where making the case would remove what this program did not write.
+void RequireOwnCase(const Patient& patient, const PreprocessOptions& options);
 
 // Preprocesses one patient and replaces <output_dir>/<case>/ in one rename.
 nlohmann::json PreprocessOne(const Patient& patient,

@@ -102,6 +102,7 @@ Outcome RunAll(const std::vector<Patient>& patients, const PreprocessOptions& op
 // The same faults that a run would meet before its first step.
 std::vector<std::string> FaultsOf(const Patient& patient, const PreprocessOptions& options) {
   try {
+    RequireOwnCase(patient, options);
     return preprocess::StationFaults(
         OutlinePatient(patient, options), options.pipeline, options.max_gap_mm);
   } catch (const std::exception& error) {

@@ -95,6 +95,25 @@ TEST(PredictCommand, WritesMapsTablesAndARecordOnTheCasesOwnGrid) {
   }
 }
 
+TEST(PredictCommand, NeverReplacesAFolderThatHoldsAnothersFiles) {
+  const Scene scene;
+  const std::string t1_sha256 = Sha256OfFile(scene.Image("a", "T1"));
+  const Outcome onto_input = scene.Predict("in");
+  EXPECT_EQ(onto_input.code, 4) << onto_input.err;
+  EXPECT_THAT(onto_input.err, HasSubstr("a: its folder in output_dir holds 2 files that this"));
+  EXPECT_THAT(onto_input.err, HasSubstr("b: its folder in output_dir holds 2 files that this"));
+  EXPECT_EQ(Sha256OfFile(scene.Image("a", "T1")), t1_sha256);
+
+  ASSERT_EQ(scene.Predict("out", {"case_list=[a]"}).code, 0);
+  ASSERT_EQ(scene.Predict("out", {"case_list=[a]"}).code, 0);  // its own files are replaced
+  WriteFileAtomically(scene.root / "out" / "a" / "corrected.nii.gz", "drawn by hand");
+  const Outcome again = scene.Predict("out", {"case_list=[a]"});
+  EXPECT_EQ(again.code, 4);
+  EXPECT_THAT(again.err, HasSubstr("a: its folder in output_dir holds a file that this program"));
+  EXPECT_EQ(ReadFile(scene.root / "out" / "a" / "corrected.nii.gz"), "drawn by hand");
+  EXPECT_EQ(scene.Predict("out", {"case_list=[a]", "skip_existing=true"}).code, 0);
+}
+
 TEST(PredictCommand, AnEnsembleAveragesProbabilities) {
   const Scene scene;
   ASSERT_EQ(scene.Predict("one", {"case_list=[a]"}).code, 0);

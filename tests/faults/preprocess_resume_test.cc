@@ -185,6 +185,38 @@ TEST_F(PreprocessResume, ADiskWithoutSpaceSaysSoForEveryCaseAndLeavesNothingBehi
   }
 }
 
+TEST_F(PreprocessResume, LesionsDrawnInACaseFolderAreNeverLost) {
+  const std::string output = Begin("drawn");
+  const fs::path drawn = root_ / output / "A" / "GT.nii.gz";
+  std::ofstream(drawn) << "days of work";
+  // The same command again leaves the case as it is, and finishes the cohort.
+  const ProgramResult again = Run(output);
+  ASSERT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_THAT(again.out, HasSubstr("3 cases (1 made now"));
+  EXPECT_EQ(ReadFile(drawn), "days of work");
+  const auto before = Results(root_ / output / "A");
+  // Other options would make it anew, on a grid of their own.
+  const ProgramResult other = Run(output, {"--set", "spacing=9"});
+  EXPECT_EQ(other.exit_code, 4) << other.err;
+  EXPECT_THAT(other.err,
+              HasSubstr("1 of 3 cases failed:\nA: its folder in output_dir holds a file "
+                        "that this program did not write"));
+  EXPECT_EQ(Results(root_ / output / "A"), before);
+  const ProgramResult plan = Run(output, {"--set", "spacing=10", "--dry-run"});
+  EXPECT_EQ(plan.exit_code, 3);
+  EXPECT_THAT(plan.out, HasSubstr("  refused: A: its folder in output_dir holds a file"));
+}
+
+TEST_F(PreprocessResume, StationsAreNotReplacedByTheirResult) {
+  const fs::path in = FreshFolder() / "in";
+  testing::WriteNiftiExam(in / "A");
+  const auto before = Results(in / "A");
+  const ProgramResult onto_input = RunProgram(PreprocessCommand(in, in));
+  EXPECT_EQ(onto_input.exit_code, 4) << onto_input.err;
+  EXPECT_THAT(onto_input.err, HasSubstr("A: its folder in output_dir holds 6 files that this"));
+  EXPECT_EQ(Results(in / "A"), before);
+}
+
 TEST_F(PreprocessResume, FromALaterStepRefusesIntermediatesOfOtherOptionsOrInput) {
   const fs::path in = FreshFolder() / "in", out = in.parent_path() / "out";
   testing::WriteNiftiExam(in / "A");
