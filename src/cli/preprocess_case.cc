@@ -30,11 +30,18 @@ constexpr int kMethodVersion = 4;
 
 constexpr const char* kStagesFolder = ".stages";
 
+// With kPreprocessRecord all that a case folder may hold.
+constexpr const char* kT1File = "T1.nii.gz";
+constexpr const char* kB1000File = "b1000.nii.gz";
+constexpr const char* kBodyFile = "body.nii.gz";
+constexpr const char* kAdcFile = "ADC_um2_per_s.nii.gz";
+constexpr const char* kQcFile = "qc.png";
+
 // Compression takes one thread, so the images are written side by side.
 void WriteImages(const fs::path& folder, const preprocess::CaseVolumes& volumes) {
   std::vector<std::pair<std::string, const Volume*>> images = {
-      {"T1.nii.gz", &volumes.t1}, {"b1000.nii.gz", &volumes.b1000}, {"body.nii.gz", &volumes.body}};
-  if (volumes.adc) images.emplace_back("ADC_um2_per_s.nii.gz", &*volumes.adc);
+      {kT1File, &volumes.t1}, {kB1000File, &volumes.b1000}, {kBodyFile, &volumes.body}};
+  if (volumes.adc) images.emplace_back(kAdcFile, &*volumes.adc);
   ParallelFor(std::ssize(images), 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const auto& [name, volume] = images[static_cast<std::size_t>(i)];
@@ -58,8 +65,7 @@ json OptionsRecord(PreprocessOptions options) {
   return record;
 }
 
-}  // namespace
-
+// sha256 of each image of a case folder, by file name.
 json ImageHashes(const fs::path& folder) {
   json hashes = json::object();
   for (const auto& entry : fs::directory_iterator(folder)) {
@@ -68,6 +74,8 @@ json ImageHashes(const fs::path& folder) {
   }
   return hashes;
 }
+
+}  // namespace
 
 std::string CaseKey(const std::string& input_sha256, PreprocessOptions options) {
   options.pipeline.keep_intermediates = false;
@@ -94,12 +102,7 @@ void RequireOwnCase(const Patient& patient, const PreprocessOptions& options) {
   RequireOwnFiles(fs::path(options.output_dir) / patient.case_id,
                   patient.case_id,
                   kPreprocessRecord,
-                  {"T1.nii.gz",
-                   "b1000.nii.gz",
-                   "body.nii.gz",
-                   "ADC_um2_per_s.nii.gz",
-                   "qc.png",
-                   kPreprocessRecord});
+                  {kT1File, kB1000File, kBodyFile, kAdcFile, kQcFile, kPreprocessRecord});
 }
 
 json PreprocessOne(const Patient& patient,
@@ -143,7 +146,7 @@ json PreprocessOne(const Patient& patient,
   WriteFolderAtomically(folder, /*replace=*/true, [&](const fs::path& temporary) {
     log::Debug("{}: write", case_id);
     seconds["write"] = SecondsOf([&] { WriteImages(temporary, result.volumes); });
-    if (options.qc) WriteQcPng(temporary / "qc.png", result.volumes);
+    if (options.qc) WriteQcPng(temporary / kQcFile, result.volumes);
     record["files_sha256"] = ImageHashes(temporary);
     train::fault::Reach("record");
     WriteFileAtomically(temporary / kPreprocessRecord, record.dump(2) + "\n");

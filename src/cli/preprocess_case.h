@@ -35,7 +35,4 @@ nlohmann::json PreprocessOne(const Patient& patient,
                              const std::string& key,
                              const PreprocessOptions& options);
 
-// sha256 of each image of a case folder, by file name.
-nlohmann::json ImageHashes(const std::filesystem::path& folder);
-
 }  // namespace sap::cli

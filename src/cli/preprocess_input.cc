@@ -80,19 +80,9 @@ preprocess::DicomOptions DicomOptionsOf(const preprocess::SequenceRules& rules,
           .by_instance_number = options.pipeline.faults.instance_order};
 }
 
-void RequireWhole(const preprocess::StationSet& set, const PreprocessOptions& options) {
-  const auto faults = preprocess::StationFaults(
-      preprocess::OutlinesOf(set.stations), options.pipeline, options.max_gap_mm);
-  SAP_REQUIRE(ErrorKind::kInput,
-              faults.empty(),
-              "{}: {}",
-              set.case_id,
-              fmt::join(faults, fmt::format("\n{}: ", set.case_id)));
-}
-
-std::vector<std::string> GapNotices(const preprocess::StationSet& set) {
+std::vector<std::string> GapNotices(const std::vector<preprocess::StationOutline>& stations) {
   std::vector<std::string> notices;
-  for (const auto& gap : preprocess::GapsOf(preprocess::OutlinesOf(set.stations))) {
+  for (const auto& gap : preprocess::GapsOf(stations)) {
     notices.push_back(fmt::format("{:.1f} mm between {} stations {} and {} lie in no image",
                                   gap.gap_mm,
                                   gap.modality,
@@ -126,8 +116,9 @@ preprocess::StationSet ReadPatient(const Patient& patient, const PreprocessOptio
         dicom ? preprocess::ReadDicomStations(
                     patient.folder, patient.case_id, DicomOptionsOf(rules, options))
               : preprocess::ReadNiftiStations(patient.folder, patient.case_id, rules);
-    RequireWhole(set, options);
-    const std::vector<std::string> gaps = GapNotices(set);
+    const std::vector<preprocess::StationOutline> outlines = preprocess::OutlinesOf(set.stations);
+    preprocess::RequireWholeExam(outlines, set.case_id, options.pipeline, options.max_gap_mm);
+    const std::vector<std::string> gaps = GapNotices(outlines);
     set.notices.insert(set.notices.end(), gaps.begin(), gaps.end());
     return set;
   });

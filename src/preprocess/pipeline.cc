@@ -144,12 +144,7 @@ CaseResult RunCase(StationSet input,
     state.stations = std::move(input.stations);
     state.notices = input.notices;
   }
-  const std::vector<std::string> faults = StationFaults(OutlinesOf(state.stations), options);
-  SAP_REQUIRE(ErrorKind::kInput,
-              faults.empty(),
-              "{0}: {1}",
-              state.case_id,
-              fmt::join(faults, fmt::format("\n{}: ", state.case_id)));
+  RequireWholeExam(OutlinesOf(state.stations), state.case_id, options);
   CaseResult result;
   for (const Step step : kAllSteps) {
     if (!options.Has(step) || (plan.from && step < *plan.from)) continue;

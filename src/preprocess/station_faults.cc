@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "sap/core/error.h"
+
 namespace sap::preprocess {
 namespace {
 
@@ -113,6 +115,18 @@ std::vector<std::string> StationFaults(const std::vector<StationOutline>& statio
   FindUnlikeGrids(stations, faults);
   FindGaps(stations, max_gap_mm, faults);
   return faults;
+}
+
+void RequireWholeExam(const std::vector<StationOutline>& stations,
+                      const std::string& case_id,
+                      const PipelineOptions& options,
+                      double max_gap_mm) {
+  const std::vector<std::string> faults = StationFaults(stations, options, max_gap_mm);
+  SAP_REQUIRE(ErrorKind::kInput,
+              faults.empty(),
+              "{}: {}",
+              case_id,
+              fmt::join(faults, fmt::format("\n{}: ", case_id)));
 }
 
 }  // namespace sap::preprocess

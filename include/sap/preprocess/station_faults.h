@@ -18,4 +18,10 @@ std::vector<std::string> StationFaults(const std::vector<StationOutline>& statio
                                        const PipelineOptions& options,
                                        double max_gap_mm = std::numeric_limits<double>::infinity());
 
+// Throws kInput with all of them, each behind the case's name, unless there is none.
+void RequireWholeExam(const std::vector<StationOutline>& stations,
+                      const std::string& case_id,
+                      const PipelineOptions& options,
+                      double max_gap_mm = std::numeric_limits<double>::infinity());
+
 }  // namespace sap::preprocess
